@@ -1,0 +1,37 @@
+//! What the stand-ins share: an operation of an AWS JSON protocol, answered or refused.
+
+use serde_json::{Map, Value, json};
+
+/// The answer to one operation.
+pub type Answer = Result<Value, AwsError>;
+
+/// An error as the AWS JSON protocols carry it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct AwsError {
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+    /// Members beside `__type` and `message`, such as `resourceIds` or `CancellationReasons`.
+    pub members: Map<String, Value>,
+}
+
+impl AwsError {
+    /// An error that is the caller's.
+    pub fn client(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            code: code.into(),
+            message: message.into(),
+            members: Map::new(),
+        }
+    }
+
+    /// The body on the wire.
+    pub fn body(&self) -> Value {
+        let mut body = self.members.clone();
+        body.insert("__type".to_owned(), json!(self.code));
+        body.insert("message".to_owned(), json!(self.message));
+        Value::Object(body)
+    }
+}

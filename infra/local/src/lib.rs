@@ -1,0 +1,3 @@
+//! The whole product on one machine: an AWS-compatible cloud in one process, and the functions on it.
+
+pub mod aws_json;
