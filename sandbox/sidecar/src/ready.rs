@@ -49,7 +49,7 @@ fn wait_until_reported() -> Result<Wake, NotStarted> {
     thread::Builder::new().name("probe".to_owned()).spawn(move || {
         probe_until_up(&url);
         if let Some(api) = settings.api() {
-            report(&api);
+            report(&api, REPORT_FOR);
         }
         tell.send(Wake::Done)
     })?;
@@ -71,11 +71,24 @@ fn is_up(agent: &Agent, url: &str) -> bool {
     probe.call().is_ok_and(|answer| answer.status().is_success())
 }
 
-fn report(api: &Api) {
-    let until = Instant::now() + REPORT_FOR;
+fn report(api: &Api, limit: Duration) {
+    let until = Instant::now() + limit;
     let mut pause = FIRST_REPORT_PAUSE;
     while api.report_ready() == Report::Again && Instant::now() + pause < until {
         thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_REPORT_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_that_cannot_be_reached_is_given_up() {
+        let unreachable = Api::new("http://127.0.0.1:1", "a", "token");
+        let begun = Instant::now();
+        report(&unreachable, Duration::from_millis(400));
+        assert!((Duration::from_millis(150)..Duration::from_secs(2)).contains(&begun.elapsed()));
     }
 }

@@ -1,4 +1,8 @@
 //! Real processes: each test starts a tree of its own and ends it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot start its processes has failed"
+)]
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
