@@ -1,7 +1,6 @@
 //! The sidecar as a program, with real processes, signals and connections.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a world that cannot be set up has failed its test"
 )]
 

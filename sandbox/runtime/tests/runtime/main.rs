@@ -1,0 +1,10 @@
+//! The runtime as a program, over HTTP, with real commands.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a world that cannot be set up has failed its test"
+)]
+
+mod ending;
+mod exec;
+mod refusals;
+mod world;
