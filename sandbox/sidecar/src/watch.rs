@@ -70,8 +70,9 @@ impl Watch {
         if self.countdown.is_over(now) {
             return Event::Expired;
         }
-        if let Some(questions) = &self.questions
-            && self.countdown.ask(now)
+        // Taken out of the countdown also where nobody can be asked: what stays due is waited for no longer.
+        if self.countdown.ask(now)
+            && let Some(questions) = &self.questions
         {
             // The thread is gone only if it panicked; then there are no answers, and the deadline holds.
             let _ = questions.send(());

@@ -18,7 +18,7 @@ fn runs_out(world: &World, command: &str) -> serde_json::Value {
     );
     let took = begun.elapsed();
     assert!(
-        (Duration::from_millis(990)..Duration::from_secs(3)).contains(&took),
+        (Duration::from_millis(990)..Duration::from_secs(4)).contains(&took),
         "{took:?}"
     );
     answer.body
@@ -118,7 +118,7 @@ fn sigterm_ends_it_at_once_while_a_command_runs() {
     });
     assert_eq!(status.unwrap().code(), Some(143));
     assert!(
-        asked.elapsed() < Duration::from_millis(500),
+        asked.elapsed() < Duration::from_millis(800),
         "{:?}",
         asked.elapsed()
     );

@@ -80,6 +80,18 @@ impl Sidecar {
         self.begun.elapsed()
     }
 
+    /// How long it has computed, in clock ticks.
+    pub(crate) fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().unwrap())
+            .sum()
+    }
+
     /// Waits until it hears signals: `/proc` shows which ones are caught.
     pub(crate) fn hears(&self, signal: Signal) {
         let bit = 1_u64 << (signal.as_raw() - 1);
