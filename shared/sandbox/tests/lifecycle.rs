@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use modbox_sandbox::{
-    Change, Effect, End, EndReason, Ending, Event, Launch, LaunchRefusal, MAX_ATTEMPTS, Name, Provisioning, Running,
-    SETTLE, Sandbox, SandboxId, Spec, State, Status, Stop, Task, TaskArn, TaskPhase, TaskSeen, Timestamp, UserId,
-    Wants, apply, create,
+    Change, Effect, End, EndReason, Ending, Event, Launch, LaunchRefusal, MAX_ATTEMPTS, Name, Provisioning,
+    Running, SETTLE, Sandbox, SandboxId, Spec, State, Status, Stop, Task, TaskArn, TaskPhase, TaskSeen,
+    Timestamp, UserId, Wants, apply, create,
 };
 use proptest::prelude::*;
 
@@ -78,7 +78,8 @@ fn events() -> Vec<(&'static str, Event, Timestamp)> {
     let by = || UserId::new("ann");
     let arn = || TaskArn::new("task/ours");
     let soon = at(10);
-    let other = TaskSeen { incarnation: 1, arn: TaskArn::new("task/other"), version: 7, phase: TaskPhase::Running };
+    let other =
+        TaskSeen { incarnation: 1, arn: TaskArn::new("task/other"), version: 7, phase: TaskPhase::Running };
     let foreign = TaskSeen { incarnation: 2, arn: arn(), version: 7, phase: TaskPhase::Running };
     vec![
         ("destroy", Event::Destroy { by: by() }, soon),
@@ -112,8 +113,14 @@ fn events() -> Vec<(&'static str, Event, Timestamp)> {
 
 fn brief(sandbox: &Sandbox) -> String {
     let ending = |ending: &Ending| {
-        let task = ending.task.as_ref().map_or("no task".to_owned(), |task| format!("task v{}", task.version));
-        format!("{:?} at +{}s, {task}, stop {:?}", ending.end.reason, ending.end.at.since(T0).as_secs(), ending.stop)
+        let task =
+            ending.task.as_ref().map_or("no task".to_owned(), |task| format!("task v{}", task.version));
+        format!(
+            "{:?} at +{}s, {task}, stop {:?}",
+            ending.end.reason,
+            ending.end.at.since(T0).as_secs(),
+            ending.stop
+        )
     };
     let state = match &sandbox.state {
         State::Provisioning(provisioning) => match &provisioning.launch {
