@@ -1,3 +1,6 @@
 //! The whole product on one machine: an AWS-compatible cloud in one process, and the functions on it.
 
 pub mod aws_json;
+pub mod cloud;
+pub mod connector;
+pub mod dynamo;
