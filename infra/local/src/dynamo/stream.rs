@@ -72,7 +72,7 @@ impl Stream {
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(params![self.table, after, limit], Row::read)?;
-        rows.map(|row| self.record(row?, &source)).collect()
+        rows.map(|row| self.record(&row?, &source)).collect()
     }
 
     /// Removes the records up to a position and remembers it. Doing so again, or less far, changes nothing.
@@ -143,7 +143,7 @@ impl Stream {
         records.collect()
     }
 
-    fn record(&self, row: Row, source: &Source) -> Result<StreamRecord, StorageError> {
+    fn record(&self, row: &Row, source: &Source) -> Result<StreamRecord, StorageError> {
         let json = |text: &str| serde_json::from_str(text).map_err(|_| self.unreadable(row.sequence));
         let keys: Value = json(&row.keys)?;
         let key = canonical(Some(&keys));

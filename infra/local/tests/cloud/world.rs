@@ -1,6 +1,8 @@
 //! A cloud in memory, and clients of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
@@ -9,8 +11,11 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::future::BoxFuture;
 use modbox_local::aws_json::{Answer, AwsError};
+use modbox_local::bus::Bus;
 use modbox_local::cloud::{Cloud, Service};
 use modbox_local::dynamo::Dynamo;
+use modbox_local::queue::Queue;
+use modbox_sandbox::{Clock, Ids, Timestamp};
 use serde_json::Value;
 
 /// A service that nobody should ask here.
@@ -23,14 +28,64 @@ impl Service for Absent {
     }
 }
 
-pub(crate) fn cloud_over(dynamo: &Arc<Dynamo>) -> Arc<Cloud> {
-    let absent = Arc::new(Absent);
-    Cloud::new(
-        Arc::clone(dynamo) as _,
-        Arc::clone(&absent) as _,
-        Arc::clone(&absent) as _,
-        absent,
-    )
+/// A clock that is turned by hand.
+#[derive(Debug)]
+pub(crate) struct Hand(AtomicI64);
+
+impl Hand {
+    pub(crate) fn at(seconds: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(seconds * 1000)))
+    }
+
+    pub(crate) fn turn(&self, by: Duration) {
+        self.0
+            .fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Ids that count.
+#[derive(Debug, Default)]
+pub(crate) struct Counted(AtomicU64);
+
+impl Ids for Counted {
+    fn random(&self) -> u128 {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct StandIns {
+    pub(crate) clock: Arc<Hand>,
+    pub(crate) dynamo: Arc<Dynamo>,
+    pub(crate) bus: Arc<Bus>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) cloud: Arc<Cloud>,
+}
+
+/// A cloud over this database, with everything but ECS.
+pub(crate) fn stand_ins(dynamo: Dynamo) -> StandIns {
+    let (clock, ids) = (Hand::at(1_800_000_000), Arc::new(Counted::default()));
+    let dynamo = Arc::new(dynamo);
+    let bus = Arc::new(Bus::new(Arc::clone(&clock) as _, Arc::clone(&ids) as _));
+    let queue = Arc::new(Queue::new(Arc::clone(&clock) as _, ids));
+    let cloud = Cloud::new(
+        Arc::clone(&dynamo) as _,
+        Arc::new(Absent),
+        Arc::clone(&bus) as _,
+        Arc::clone(&queue) as _,
+    );
+    StandIns {
+        clock,
+        dynamo,
+        bus,
+        queue,
+        cloud,
+    }
 }
 
 macro_rules! client {
@@ -61,8 +116,7 @@ pub(crate) fn credentials() -> Credentials {
 
 /// DynamoDB with the table `modbox`: key `pk`, streamed with both images.
 pub(crate) async fn with_table(dynamo: Dynamo) -> (Arc<Dynamo>, Arc<Cloud>, aws_sdk_dynamodb::Client) {
-    let dynamo = Arc::new(dynamo);
-    let cloud = cloud_over(&dynamo);
+    let StandIns { dynamo, cloud, .. } = stand_ins(dynamo);
     let client = client!(aws_sdk_dynamodb, cloud, "test");
     create_table(&client).await;
     (dynamo, cloud, client)
