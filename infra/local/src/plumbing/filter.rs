@@ -156,10 +156,12 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! reads best in place")]
     fn matches(pattern: Value, event: Value) -> bool {
         Filter::parse(&pattern).unwrap().matches(&event)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! reads best in place")]
     fn image(attributes: Value) -> Value {
         json!({"eventName": "MODIFY", "dynamodb": {"NewImage": attributes}})
     }

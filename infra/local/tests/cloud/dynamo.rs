@@ -1,11 +1,17 @@
 //! DynamoDB and its conflicts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use futures::future::BoxFuture;
+use modbox_local::aws_json::{Answer, AwsError};
+use modbox_local::cloud::{Cloud, Service};
 use modbox_local::dynamo::Dynamo;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{client, text, with_table};
+use crate::world::{Absent, client, text, with_table};
 
 fn put(key: &str) -> TransactWriteItem {
     let put = Put::builder().table_name("modbox").item("pk", text(key));
@@ -178,4 +184,34 @@ async fn a_transaction_repeated_with_its_token_is_not_done_twice() {
         dynamo.call("GetItem", key).unwrap()["Item"]["n"],
         json!({"N": "1"})
     );
+}
+
+/// Throttles the first call.
+#[derive(Debug)]
+struct Throttled(Arc<Dynamo>, AtomicBool);
+
+impl Service for Throttled {
+    fn call<'a>(&'a self, operation: &'a str, body: Value) -> BoxFuture<'a, Answer> {
+        if self.1.swap(false, Ordering::Relaxed) {
+            return Box::pin(async { Err(AwsError::client("ThrottlingException", "slow down")) });
+        }
+        Service::call(self.0.as_ref(), operation, body)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_knows_a_throttle_and_tries_again() {
+    let (dynamo, _cloud, _client) = with_table(Dynamo::in_memory().unwrap()).await;
+    let throttled = Arc::new(Throttled(dynamo, AtomicBool::new(true)));
+    let absent = || Arc::new(Absent);
+    let cloud = Cloud::new(throttled, absent(), absent(), absent());
+    let client = client!(aws_sdk_dynamodb, cloud, "test");
+    client
+        .get_item()
+        .table_name("modbox")
+        .key("pk", text("a"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(cloud.calls()[&("test".to_owned(), "GetItem".to_owned())], 2);
 }

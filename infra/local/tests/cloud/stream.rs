@@ -37,6 +37,7 @@ fn masked(mut event: Value) -> Value {
     event
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! reads best in place")]
 fn expected(name: &str, images: Value) -> Value {
     let mut change = json!({
         "ApproximateCreationDateTime": "at", "Keys": {"pk": {"S": "a"}}, "SequenceNumber": "sequence",
@@ -166,18 +167,21 @@ fn create(number: usize) -> Value {
     json!({"TransactItems": keys, "ClientRequestToken": format!("token-{number}")})
 }
 
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[times.len() / 2]
+/// What a write takes when nothing else disturbs it: the best of the medians of every 500.
+fn undisturbed(times: &[Duration]) -> Duration {
+    let medians = times.chunks(500).map(|times| {
+        let mut times = times.to_vec();
+        times.sort_unstable();
+        times[times.len() / 2]
+    });
+    medians.min().unwrap()
 }
 
 #[tokio::test]
 async fn ten_thousand_creates_slow_a_write_by_less_than_a_quarter() {
     const CREATES: usize = 10_000;
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("modbox.db");
-    let (dynamo, _cloud, _client) = with_table(Dynamo::open(&file).unwrap()).await;
+    // In memory, where no disk hides what a write costs.
+    let (dynamo, _cloud, _client) = with_table(Dynamo::in_memory().unwrap()).await;
     let stream = dynamo.stream("modbox");
     let mut times = Vec::with_capacity(CREATES);
     for number in 0..CREATES {
@@ -191,12 +195,8 @@ async fn ten_thousand_creates_slow_a_write_by_less_than_a_quarter() {
             stream.trim_to(records[29].sequence).unwrap();
         }
     }
-    let first = median(&times[500..1000]);
-    let last = median(&times[CREATES - 500..]);
-    println!(
-        "first {first:?} last {last:?} total {:?}",
-        times.iter().sum::<Duration>()
-    );
+    let first = undisturbed(&times[500..2_500]);
+    let last = undisturbed(&times[CREATES - 2_000..]);
     assert!(
         last < first * 5 / 4,
         "a write took {first:?} at first and {last:?} at last"
