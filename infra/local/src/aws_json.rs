@@ -2,6 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+/// The region that the local cloud says it is.
+pub const REGION: &str = "us-east-1";
+
+/// The account that the local cloud says it is.
+pub const ACCOUNT: &str = "000000000000";
+
 /// The answer to one operation.
 pub type Answer = Result<Value, AwsError>;
 
