@@ -13,7 +13,7 @@ const DEFAULT_STOP_TIMEOUT_SECS: u64 = 30;
 /// What Fargate accepts as `stopTimeout`.
 const STOP_TIMEOUT_SECS: std::ops::RangeInclusive<u64> = 2..=120;
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Definition {
     pub(super) arn: String,
     pub(super) family: String,
@@ -38,7 +38,7 @@ impl Definition {
 }
 
 /// The part of a container definition that is acted upon; what else is registered is only given back.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ContainerDefinition {
     #[serde(default)]
@@ -52,7 +52,7 @@ pub(super) struct ContainerDefinition {
     stop_timeout: Option<u64>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct KeyValue {
     pub(super) name: String,
     #[serde(default)]
@@ -70,7 +70,6 @@ impl ContainerDefinition {
 }
 
 /// A registration that passed the checks.
-#[derive(Debug)]
 pub(super) struct Registration {
     family: String,
     containers: Vec<ContainerDefinition>,
@@ -174,7 +173,7 @@ fn refused(message: &str) -> AwsError {
 }
 
 /// Every revision of every family.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Definitions(BTreeMap<String, Vec<Arc<Definition>>>);
 
 impl Definitions {

@@ -1,6 +1,6 @@
 //! What runs the containers of a task: the seam between the ECS stand-in and processes, containers or a simulation.
 
-use std::{collections::BTreeMap, fmt::Debug, net::IpAddr, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, fmt, fmt::Debug, net::IpAddr, pin::Pin, time::Duration};
 
 use tokio::sync::{mpsc, watch};
 
@@ -43,7 +43,7 @@ impl Launch {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Container {
     pub name: String,
     pub image: String,
@@ -55,6 +55,17 @@ pub struct Container {
     pub essential: bool,
     /// The time between SIGTERM and SIGKILL.
     pub stop_timeout: Duration,
+}
+
+impl Debug for Container {
+    /// Shows the names of the environment, not its values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Container")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("environment", &self.environment.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A started task. Dropping it ends the task by force.

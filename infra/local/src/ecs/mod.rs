@@ -18,7 +18,7 @@ mod tokens;
 mod wire;
 mod world;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use engine::{Cancelled, Container, Engine, Exit, Handle, Launch, StartError, Starting, Stop};
 use modbox_sandbox::{Clock, Ids};
@@ -32,9 +32,18 @@ use crate::aws_json::{Answer, AwsError};
 /// The stand-in. Clones are the same one.
 ///
 /// Each task is driven by a tokio task of its own, on the runtime that calls RunTask.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ecs {
     shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Ecs {
+    /// Shows no task: their overrides hold what must not be logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ecs")
+            .field("settings", &self.shared.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a stand-in differs from another.
@@ -135,19 +144,17 @@ impl Ecs {
         if timeout(within, stopped).await.is_ok() {
             return;
         }
-        let world = self.shared.world();
-        world
-            .tasks
-            .after(0)
-            .for_each(|(_, task)| task.order(Order::StopByForce));
-        drop(world);
+        self.force();
         // The sender is in `self`, so the channel is open.
         let _ = live.wait_for(|live| *live == 0).await;
     }
 
     fn force(&self) {
         let world = self.shared.world();
-        world.tasks.after(0).for_each(|(_, task)| task.order(Order::StopByForce));
+        world
+            .tasks
+            .after(0)
+            .for_each(|(_, task)| task.order(Order::StopByForce));
     }
 
     fn close(&self) -> Vec<u64> {

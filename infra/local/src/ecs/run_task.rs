@@ -24,7 +24,7 @@ use crate::aws_json::{Answer, AwsError};
 /// The most characters that overrides may have, JSON syntax included.
 const MAX_OVERRIDES: usize = 8192;
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Input {
     cluster: Option<String>,
@@ -42,7 +42,7 @@ struct Input {
     enable_execute_command: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Overrides {
     #[serde(default)]
@@ -51,7 +51,7 @@ struct Overrides {
     memory: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct ContainerOverride {
     #[serde(default)]
     name: String,

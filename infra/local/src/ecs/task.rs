@@ -71,7 +71,6 @@ pub(super) enum Order {
     StopByForce,
 }
 
-#[derive(Debug)]
 pub(super) struct Task {
     pub(super) id: String,
     pub(super) cluster: String,
@@ -90,7 +89,7 @@ pub(super) struct Task {
 }
 
 /// What RunTask was given, with its defaults.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Request {
     pub(super) overrides: Value,
     pub(super) started_by: Option<String>,

@@ -9,13 +9,12 @@ use crate::aws_json::AwsError;
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The client tokens of RunTask, each in the scope of its cluster.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Tokens(BTreeMap<TokenKey, Held>);
 
 /// Cluster and token.
 pub(super) type TokenKey = (String, String);
 
-#[derive(Debug)]
 struct Held {
     parameters: Value,
     /// Sequence numbers of the tasks that it stands for and that are not forgotten.

@@ -24,7 +24,6 @@ use super::{
 pub(super) const RETENTION: Duration = Duration::from_secs(60 * 60);
 
 /// What the operations and the tasks' actors share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) engine: Arc<dyn Engine>,
@@ -35,7 +34,6 @@ pub(super) struct Shared {
     world: Mutex<World>,
 }
 
-#[derive(Debug)]
 pub(super) struct World {
     pub(super) definitions: Definitions,
     pub(super) tasks: Tasks,
@@ -139,7 +137,7 @@ impl World {
 /// The tasks in the order of their creation, also found by id.
 ///
 /// Memory is bounded by time: a stopped task is kept for [`RETENTION`], and the launch rate bounds how many that are.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Tasks {
     last_key: u64,
     by_key: BTreeMap<u64, Task>,
