@@ -2,3 +2,4 @@
 
 pub mod aws_json;
 pub mod ecs;
+pub mod process;
