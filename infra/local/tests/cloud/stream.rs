@@ -9,9 +9,7 @@ use crate::world::{Hand, with_table};
 
 fn put(dynamo: &Dynamo, key: &str, state: &str) {
     let item = json!({"pk": {"S": key}, "state": {"S": state}});
-    dynamo
-        .call("PutItem", json!({"TableName": "modbox", "Item": item}))
-        .unwrap();
+    dynamo.call("PutItem", json!({"TableName": "modbox", "Item": item})).unwrap();
 }
 
 fn keys(stream: &Stream, after: i64) -> Vec<String> {
@@ -29,9 +27,7 @@ fn masked(mut event: Value) -> Value {
         ("/dynamodb/ApproximateCreationDateTime", "at"),
         ("/dynamodb/SizeBytes", "size"),
     ] {
-        let place = event
-            .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("{pointer} is there"));
+        let place = event.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is there"));
         *place = json!(mask);
     }
     event
@@ -43,10 +39,7 @@ fn expected(name: &str, images: Value) -> Value {
         "ApproximateCreationDateTime": "at", "Keys": {"pk": {"S": "a"}}, "SequenceNumber": "sequence",
         "SizeBytes": "size", "StreamViewType": "NEW_AND_OLD_IMAGES",
     });
-    change
-        .as_object_mut()
-        .unwrap()
-        .extend(images.as_object().unwrap().clone());
+    change.as_object_mut().unwrap().extend(images.as_object().unwrap().clone());
     json!({
         "eventID": "id", "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
         "awsRegion": "us-east-1", "eventSourceARN": "arn", "dynamodb": change,
@@ -62,24 +55,15 @@ async fn records_are_as_lambda_delivers_them(dynamo: Dynamo) {
 
     let records = dynamo.stream("modbox").read_after(0, 10).unwrap();
     let image = |state: &str| json!({"pk": {"S": "a"}, "state": {"S": state}});
-    let events: Vec<Value> = records
-        .iter()
-        .map(|record| masked(record.event.clone()))
-        .collect();
+    let events: Vec<Value> = records.iter().map(|record| masked(record.event.clone())).collect();
     assert_eq!(events[0], expected("INSERT", json!({"NewImage": image("1")})));
-    assert_eq!(
-        events[1],
-        expected("MODIFY", json!({"OldImage": image("1"), "NewImage": image("2")}))
-    );
+    assert_eq!(events[1], expected("MODIFY", json!({"OldImage": image("1"), "NewImage": image("2")})));
     assert_eq!(events[2], expected("REMOVE", json!({"OldImage": image("2")})));
     assert!(records.is_sorted_by(|one, next| one.sequence < next.sequence));
     let number = &records[0].event["dynamodb"]["SequenceNumber"];
     assert_eq!(number.as_str().unwrap().len(), 21);
     assert_eq!(records[0].key, records[2].key);
-    let after = dynamo
-        .stream("modbox")
-        .read_after(records[0].sequence, 1)
-        .unwrap();
+    let after = dynamo.stream("modbox").read_after(records[0].sequence, 1).unwrap();
     assert_eq!(after, records[1..2]);
 }
 
@@ -97,19 +81,11 @@ async fn a_record_is_the_same_on_a_virtual_clock() {
 async fn a_removal_by_ttl_says_that_it_was_dynamodb() {
     let clock = Hand::at(1_000);
     let (dynamo, _cloud, client) = with_table(Dynamo::in_memory_with_clock(clock.clone()).unwrap()).await;
-    let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder()
-        .attribute_name("ttl")
-        .enabled(true);
+    let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true);
     let request = client.update_time_to_live().table_name("modbox");
-    request
-        .time_to_live_specification(ttl.build().unwrap())
-        .send()
-        .await
-        .unwrap();
+    request.time_to_live_specification(ttl.build().unwrap()).send().await.unwrap();
     let item = json!({"pk": {"S": "a"}, "ttl": {"N": "1010"}});
-    dynamo
-        .call("PutItem", json!({"TableName": "modbox", "Item": item}))
-        .unwrap();
+    dynamo.call("PutItem", json!({"TableName": "modbox", "Item": item})).unwrap();
     let mut written = dynamo.stream("modbox").written();
 
     clock.turn(Duration::from_secs(10));
@@ -197,8 +173,5 @@ async fn ten_thousand_creates_slow_a_write_by_less_than_a_quarter() {
     }
     let first = undisturbed(&times[500..2_500]);
     let last = undisturbed(&times[CREATES - 2_000..]);
-    assert!(
-        last < first * 5 / 4,
-        "a write took {first:?} at first and {last:?} at last"
-    );
+    assert!(last < first * 5 / 4, "a write took {first:?} at first and {last:?} at last");
 }

@@ -98,7 +98,7 @@ impl Tasks {
         let answer = self
             .client
             .register_task_definition()
-            .family(&definition.family)
+            .family(format!("{}-{}", definition.family, definition.hash()))
             .network_mode(NetworkMode::Awsvpc)
             .requires_compatibilities(Compatibility::Fargate)
             .cpu("256")

@@ -49,7 +49,7 @@ pub enum Launched {
     Task(TaskSeen),
     /// Definitely none was started.
     Refused(LaunchRefusal),
-    /// The task definition is not active any more; nothing was started.
+    /// The task definition is not registered any more; nothing was started.
     DefinitionGone,
 }
 
@@ -126,9 +126,7 @@ impl Tasks {
                     return Ok(adopted(arn, 0, TaskPhase::Starting));
                 }
                 match classify("RunTask", error) {
-                    Error::Refused { message, .. } if message.contains("TaskDefinition is inactive") => {
-                        Ok(Launched::DefinitionGone)
-                    }
+                    Error::Refused { message, .. } if is_definition_gone(&message) => Ok(Launched::DefinitionGone),
                     Error::Refused { code, message, .. } => {
                         let retryable = is_passing(&message);
                         Ok(refused(format!("{code}: {message}"), retryable))
@@ -225,6 +223,11 @@ impl Tasks {
             }
         }
     }
+}
+
+/// Whether ECS's words say that the task definition was deregistered, or deleted since.
+fn is_definition_gone(message: &str) -> bool {
+    message.contains("TaskDefinition is inactive") || message.contains("TaskDefinition not found")
 }
 
 /// Whether ECS's words speak of something that passes: capacity and quotas come back, a wrong request does not.
