@@ -103,7 +103,7 @@ impl Shared {
     }
 }
 
-/// Starts the sidecar, which makes itself the leader of a session of its own, and gives it its task.
+/// Starts the sidecar, which leaves this program's terminal by itself (`setsid`), and gives it its task.
 async fn spawn(program: &Path, spec: &TaskSpec, scratch: &Scratch, address: Ipv4Addr) -> io::Result<Child> {
     let document = serde_json::to_vec(spec)?;
     let log = File::create(scratch.sidecar_log())?;

@@ -11,5 +11,6 @@ mod definitions;
 mod launches;
 mod lifecycle;
 mod queries;
+mod sdk;
 mod shutdown;
 mod world;

@@ -126,7 +126,9 @@ impl Tasks {
                     return Ok(adopted(arn, 0, TaskPhase::Starting));
                 }
                 match classify("RunTask", error) {
-                    Error::Refused { message, .. } if is_definition_gone(&message) => Ok(Launched::DefinitionGone),
+                    Error::Refused { message, .. } if is_definition_gone(&message) => {
+                        Ok(Launched::DefinitionGone)
+                    }
                     Error::Refused { code, message, .. } => {
                         let retryable = is_passing(&message);
                         Ok(refused(format!("{code}: {message}"), retryable))
