@@ -2,21 +2,10 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt as _, stream};
 use lambda_runtime::Error;
-use modbox_aws::{
-    Connection,
-    bus::Bus,
-    inbound::{Record, batch_answer, records},
-    queue::DeadLetters,
-    table::Table,
-    tasks::Tasks,
-};
-use modbox_control::{Control, Launcher, SystemClock, SystemIds, settings::Environment};
+use modbox_aws::{Connection, bus::Bus, inbound::Record, queue::DeadLetters, table::Table, tasks::Tasks};
+use modbox_control::{Control, Launcher, SystemClock, SystemIds, batch, settings::Environment};
 use serde_json::Value;
-
-/// RunTask allows 20 calls a second for the whole account, so a batch does not hurry.
-const AT_ONCE: usize = 10;
 
 /// What an invocation needs.
 #[derive(Clone, Debug)]
@@ -42,15 +31,6 @@ impl App {
 
 /// Handles a batch of the table's stream. Answers which records are to be delivered again.
 pub async fn handler(app: &App, event: Value) -> Result<Value, Error> {
-    let records = records(&event);
-    let outcomes =
-        stream::iter(&records).map(|record| handle(app, record)).buffered(AT_ONCE).collect::<Vec<_>>();
-    let outcomes = outcomes.await;
-    Ok(batch_answer(outcomes.into_iter().flatten()))
-}
-
-/// The record's sequence number, if it is to be delivered again.
-async fn handle<'a>(app: &App, record: &'a Record) -> Option<&'a str> {
-    let error = app.launcher.launch(record).await.err()?;
-    app.dead_letters.settle("launcher", record, error.retryable(), &error).await
+    let launch = async |record: Arc<Record>| app.launcher.launch(&record).await;
+    Ok(batch(&app.dead_letters, "launcher", &event, launch).await)
 }

@@ -8,20 +8,11 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt as _, stream};
 use lambda_runtime::Error;
-use modbox_aws::{
-    Connection,
-    bus::Bus,
-    inbound::{Record, batch_answer, records},
-    queue::DeadLetters,
-    table::Table,
-    tasks::Tasks,
-};
-use modbox_control::{Control, Reaper, SystemClock, SystemIds, settings::Environment};
+use modbox_aws::{Connection, bus::Bus, inbound::Record, queue::DeadLetters, table::Table, tasks::Tasks};
+use modbox_control::{Control, Reaper, SystemClock, SystemIds, batch, settings::Environment};
 use serde_json::{Value, json};
 
-const AT_ONCE: usize = 10;
 /// Comparing every task with its row costs calls for each task, so not every tick does it.
 const ORPHANS_EVERY: Duration = Duration::from_secs(5 * 60);
 
@@ -64,20 +55,11 @@ impl App {
 
 /// Handles a batch of the table's stream, or a tick of the schedule.
 pub async fn handler(app: &App, event: Value) -> Result<Value, Error> {
-    if event.get("Records").is_some() { Ok(batch(app, &event).await) } else { tick(app).await }
-}
-
-async fn batch(app: &App, event: &Value) -> Value {
-    let records = records(event);
-    let outcomes =
-        stream::iter(&records).map(|record| handle(app, record)).buffered(AT_ONCE).collect::<Vec<_>>();
-    batch_answer(outcomes.await.into_iter().flatten())
-}
-
-/// The record's sequence number, if it is to be delivered again.
-async fn handle<'a>(app: &App, record: &'a Record) -> Option<&'a str> {
-    let error = app.reaper.reap(record).await.err()?;
-    app.dead_letters.settle("reaper", record, error.retryable(), &error).await
+    if event.get("Records").is_none() {
+        return tick(app).await;
+    }
+    let reap = async |record: Arc<Record>| app.reaper.reap(&record).await;
+    Ok(batch(&app.dead_letters, "reaper", &event, reap).await)
 }
 
 async fn tick(app: &App) -> Result<Value, Error> {

@@ -10,31 +10,31 @@ use crate::serve;
 /// Runs all of Modbox on this machine: the API, an AWS-compatible cloud behind it, and sandboxes as processes.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "modbox-local", version, max_term_width = 100)]
-pub struct Options {
+pub(crate) struct Options {
     /// Where the API listens.
     #[arg(long, env = "MODBOX_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
 
     /// Where the cloud listens for separately started functions and the AWS CLI.
     #[arg(long, env = "MODBOX_AWS_LISTEN", default_value = "127.0.0.1:4000", value_name = "ADDRESS")]
-    pub aws_listen: SocketAddr,
+    pub(crate) aws_listen: SocketAddr,
 
     /// The folder that holds everything: table, keys, token, and the tasks' own folders.
     #[arg(long, env = "MODBOX_DATA", default_value = ".modbox", value_name = "FOLDER")]
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
 
     /// The API token to accept (`mbx_…`); otherwise one is generated once and kept in the data folder.
     #[arg(long, env = "MODBOX_TOKEN", hide_env_values = true, value_parser = api_token)]
-    pub token: Option<String>,
+    pub(crate) token: Option<String>,
 
     /// What runs the containers of a task.
     #[arg(long, env = "MODBOX_ENGINE", default_value = "process")]
-    pub engine: Engine,
+    pub(crate) engine: Engine,
 }
 
 /// What runs the containers of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Engine {
+pub(crate) enum Engine {
     /// Local processes: quick, and no isolation.
     Process,
 }

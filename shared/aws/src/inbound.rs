@@ -37,7 +37,7 @@ pub fn records(event: &Value) -> Vec<Record> {
 }
 
 /// The answer by which Lambda learns which records to deliver again.
-pub fn batch_answer<'a>(failed: impl IntoIterator<Item = &'a str>) -> Value {
+pub fn batch_answer(failed: impl IntoIterator<Item = String>) -> Value {
     let failures: Vec<_> = failed.into_iter().map(|sequence| json!({"itemIdentifier": sequence})).collect();
     json!({"batchItemFailures": failures})
 }

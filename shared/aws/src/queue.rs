@@ -31,14 +31,14 @@ impl DeadLetters {
 
     /// Decides about a record that failed: one that may succeed later is delivered again, and its sequence number
     /// answered; any other is sent here with its key and acknowledged, so that nothing waits behind it.
-    pub async fn settle<'a>(
+    pub async fn settle(
         &self,
         function: &'static str,
-        record: &'a Record,
+        record: &Record,
         retryable: bool,
-        error: &(dyn std::error::Error + Sync),
-    ) -> Option<&'a str> {
-        let sequence = record.sequence_number.as_str();
+        error: &(dyn std::error::Error + Send + Sync),
+    ) -> Option<String> {
+        let sequence = record.sequence_number.clone();
         if retryable {
             tracing::warn!(function, item.key = record.key, %error, "record is delivered again");
             return Some(sequence);
@@ -47,7 +47,7 @@ impl DeadLetters {
         let letter = DeadLetter {
             function,
             key: record.key.clone(),
-            sequence_number: sequence.to_owned(),
+            sequence_number: sequence.clone(),
             reason: error.to_string(),
         };
         match self.send(&letter).await {

@@ -3,6 +3,7 @@
 //! Four structs, one per function, hold what that function may touch: [`Api`] cannot reach ECS, [`Observer`] cannot
 //! start or stop anything, and only [`Api`] and [`Launcher`] hold keys.
 
+mod batch;
 mod change;
 mod clock;
 mod create;
@@ -24,6 +25,7 @@ mod token;
 mod url;
 mod wait;
 
+pub use batch::batch;
 pub use change::{Changed, Control};
 pub use clock::{SystemClock, SystemIds};
 pub use create::{Accepted, Order};
