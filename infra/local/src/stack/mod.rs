@@ -40,6 +40,8 @@ pub const EVENT_BUS: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
+/// How often expired items are removed. AWS promises days and takes minutes.
+const TTL_PERIOD: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a stack is made of.
@@ -68,6 +70,7 @@ pub struct Stack {
     clock: Arc<dyn Clock>,
     pump: Pump,
     schedule: Running,
+    ttl: Running,
     observer: Running,
     forward: CancellationToken,
 }
@@ -127,6 +130,7 @@ impl Stack {
             table: functions.table("local"),
             pump: Pump::start(stream, mappings),
             schedule: schedule.start(),
+            ttl: expire_items(&parts).start(),
             observer: plumbing::events::start(delivered, functions.observer()),
             forward,
             ecs,
@@ -168,9 +172,31 @@ impl Stack {
     pub async fn shutdown(self, why: &str, grace: Duration) {
         self.pump.shutdown().await;
         self.schedule.shutdown().await;
+        self.ttl.shutdown().await;
         self.ecs.stop_all(why, grace).await;
         self.forward.cancel();
         self.observer.finished().await;
+    }
+}
+
+/// DynamoDB's TTL, which in AWS nobody has to call.
+fn expire_items(parts: &Parts) -> Schedule {
+    let dynamo = Arc::clone(&parts.dynamo);
+    // It reads the whole table, so it is kept off the threads that answer.
+    let sweep = handler(move |_| {
+        let dynamo = Arc::clone(&dynamo);
+        let swept = tokio::task::spawn_blocking(move || dynamo.sweep_ttl());
+        async move {
+            let removed = swept.await.map_err(|error| error.to_string())?;
+            removed.map(Value::from).map_err(|error| error.to_string())
+        }
+    });
+    Schedule {
+        name: "dynamodb-ttl".to_owned(),
+        period: TTL_PERIOD,
+        function: sweep,
+        clock: Arc::clone(&parts.clock),
+        ids: Arc::clone(&parts.ids),
     }
 }
 

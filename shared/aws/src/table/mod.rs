@@ -11,7 +11,7 @@ mod row;
 mod task_definition;
 mod token;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -38,6 +38,15 @@ pub struct Table {
     retention: Duration,
 }
 
+/// What a read of many sandboxes found.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// In the order asked for; one that is gone is left out.
+    pub rows: Vec<Row>,
+    /// Items that cannot be read; they keep nobody from the others.
+    pub damaged: Vec<(SandboxId, Error)>,
+}
+
 /// BatchGetItem takes no more keys than this.
 const BATCH: usize = 100;
 
@@ -57,23 +66,41 @@ impl Table {
         self.get(&row::key(id)).await?.map(|item| Row::read(&self.name, &item)).transpose()
     }
 
-    /// The sandboxes of those ids, read consistently, in the order asked for; one that is gone is left out.
-    pub async fn load_many(&self, ids: &[SandboxId]) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::with_capacity(ids.len());
+    /// The sandboxes of those ids, read consistently.
+    pub async fn load_many(&self, ids: &[SandboxId]) -> Result<Loaded, Error> {
+        let mut items = HashMap::with_capacity(ids.len());
         for chunk in ids.chunks(BATCH) {
-            rows.extend(self.load_batch(chunk).await?);
-        }
-        let mut ordered = Vec::with_capacity(rows.len());
-        for id in ids {
-            if let Some(at) = rows.iter().position(|row| row.sandbox.id == *id) {
-                ordered.push(rows.swap_remove(at));
+            for item in self.load_batch(chunk).await? {
+                items.extend(index::id(&item).map(|id| (id, item)));
             }
         }
-        Ok(ordered)
+        let mut loaded = Loaded::default();
+        for id in ids {
+            match items.remove(id).map(|item| Row::read(&self.name, &item)) {
+                Some(Ok(row)) => loaded.rows.push(row),
+                Some(Err(error)) => loaded.damaged.push((*id, error)),
+                None => {}
+            }
+        }
+        Ok(loaded)
     }
 
-    async fn load_batch(&self, ids: &[SandboxId]) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::with_capacity(ids.len());
+    /// Takes an item that cannot be read out of the attention index, so that the schedule does not meet it again.
+    pub async fn set_aside(&self, id: SandboxId) -> Result<(), Error> {
+        self.client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_of(&row::key(id))))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("REMOVE attention")
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("UpdateItem", error))
+    }
+
+    async fn load_batch(&self, ids: &[SandboxId]) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(ids.len());
         let mut keys: Vec<Item> = ids.iter().map(|id| key_of(&row::key(*id))).collect();
         while !keys.is_empty() {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
@@ -84,13 +111,12 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| classify("BatchGetItem", error))?;
-            for item in answer.responses().and_then(|tables| tables.get(&*self.name)).into_iter().flatten() {
-                rows.push(Row::read(&self.name, item)?);
-            }
+            let found = answer.responses().and_then(|tables| tables.get(&*self.name));
+            items.extend(found.into_iter().flatten().cloned());
             let rest = answer.unprocessed_keys().and_then(|tables| tables.get(&*self.name));
             keys = rest.map(|rest| rest.keys().to_vec()).unwrap_or_default();
         }
-        Ok(rows)
+        Ok(items)
     }
 
     /// The newest sandbox of that owner and name, whether it lives or not.
