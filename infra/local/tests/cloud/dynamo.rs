@@ -50,6 +50,7 @@ async fn a_failed_condition_is_the_sdks_own_error() {
         .send()
         .await
         .unwrap_err();
+    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 400);
     assert!(
         refused
             .into_service_error()
