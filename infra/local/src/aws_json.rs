@@ -25,12 +25,7 @@ pub struct AwsError {
 impl AwsError {
     /// An error that is the caller's.
     pub fn client(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            code: code.into(),
-            message: message.into(),
-            members: Map::new(),
-        }
+        Self { status: 400, code: code.into(), message: message.into(), members: Map::new() }
     }
 
     /// The body on the wire.

@@ -38,12 +38,7 @@ pub struct Bus {
 
 impl Bus {
     pub fn new(clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self {
-            clock,
-            ids,
-            kept: Mutex::default(),
-            subscribers: broadcast::Sender::new(KEPT),
-        }
+        Self { clock, ids, kept: Mutex::default(), subscribers: broadcast::Sender::new(KEPT) }
     }
 
     /// The newest thousand events of a bus, oldest first.
@@ -63,15 +58,10 @@ impl Bus {
             return Err(invalid("a request has 1 to 10 entries"));
         }
         if request.entries.iter().map(Entry::bytes).sum::<usize>() > MAX_BYTES {
-            return Err(invalid(
-                "Total size of the entries in the request is over the limit.",
-            ));
+            return Err(invalid("Total size of the entries in the request is over the limit."));
         }
-        let results: Vec<Result<String, Refused>> = request
-            .entries
-            .into_iter()
-            .map(|entry| self.publish(entry))
-            .collect();
+        let results: Vec<Result<String, Refused>> =
+            request.entries.into_iter().map(|entry| self.publish(entry)).collect();
         let failed = results.iter().filter(|result| result.is_err()).count();
         let entries: Vec<Value> = results.into_iter().map(outcome).collect();
         Ok(json!({"FailedEntryCount": failed, "Entries": entries}))
@@ -79,16 +69,8 @@ impl Bus {
 
     fn publish(&self, entry: Entry) -> Result<String, Refused> {
         let bus = entry.bus();
-        let published = Published {
-            event: self.event(entry)?.into_value(),
-            bus,
-        };
-        let id = published
-            .event
-            .get("id")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let published = Published { event: self.event(entry)?.into_value(), bus };
+        let id = published.event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.keep(&published)?;
         // Nobody has to listen.
         let _ = self.subscribers.send(Arc::new(published));
@@ -122,10 +104,7 @@ impl Bus {
     fn keep(&self, published: &Published) -> Result<(), Refused> {
         let mut buses = self.kept();
         if buses.len() >= MAX_BUSES && !buses.contains_key(&published.bus) {
-            return Err(Refused(
-                "LimitExceeded",
-                format!("there are {MAX_BUSES} event buses already"),
-            ));
+            return Err(Refused("LimitExceeded", format!("there are {MAX_BUSES} event buses already")));
         }
         let kept = buses.entry(published.bus.clone()).or_default();
         if kept.len() == KEPT {

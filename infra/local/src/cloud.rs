@@ -51,14 +51,7 @@ impl Cloud {
         bus: Arc<dyn Service>,
         queue: Arc<dyn Service>,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            dynamo,
-            ecs,
-            bus,
-            queue,
-            calls: Mutex::default(),
-            requests: AtomicU64::new(0),
-        })
+        Arc::new(Self { dynamo, ecs, bus, queue, calls: Mutex::default(), requests: AtomicU64::new(0) })
     }
 
     /// An HTTP client for the AWS SDK that ends in this cloud. Its calls are counted for `caller`.
@@ -84,12 +77,7 @@ impl Cloud {
             Ok(value) => (200, value),
             Err(error) => (error.status, error.body()),
         };
-        Reply {
-            status,
-            content_type,
-            request_id: self.request_id(),
-            body: value.to_string().into_bytes(),
-        }
+        Reply { status, content_type, request_id: self.request_id(), body: value.to_string().into_bytes() }
     }
 
     fn route<'a>(&self, target: &'a str) -> Option<(&dyn Service, &'a str, &'static str)> {
@@ -106,9 +94,7 @@ impl Cloud {
 
     fn count(&self, caller: &str, operation: &str) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        *calls
-            .entry((caller.to_owned(), operation.to_owned()))
-            .or_default() += 1;
+        *calls.entry((caller.to_owned(), operation.to_owned())).or_default() += 1;
     }
 
     /// Counted, not drawn: the ids of one run are those of the next.
@@ -127,8 +113,5 @@ async fn ask(service: &dyn Service, operation: &str, body: &[u8]) -> Answer {
 }
 
 fn unknown(target: &str) -> AwsError {
-    AwsError::client(
-        "UnknownOperationException",
-        format!("the local cloud has no operation {target}"),
-    )
+    AwsError::client("UnknownOperationException", format!("the local cloud has no operation {target}"))
 }

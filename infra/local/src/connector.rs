@@ -22,18 +22,13 @@ pub struct Connector {
 
 impl Connector {
     pub(crate) fn new(cloud: Arc<Cloud>, caller: &str) -> Self {
-        Self {
-            cloud,
-            caller: caller.into(),
-        }
+        Self { cloud, caller: caller.into() }
     }
 }
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connector")
-            .field("caller", &self.caller)
-            .finish_non_exhaustive()
+        f.debug_struct("Connector").field("caller", &self.caller).finish_non_exhaustive()
     }
 }
 

@@ -37,9 +37,7 @@ impl Event {
 
 /// An id as AWS writes them.
 pub fn id(ids: &dyn Ids) -> String {
-    uuid::Builder::from_random_bytes(ids.random().to_be_bytes())
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_random_bytes(ids.random().to_be_bytes()).into_uuid().to_string()
 }
 
 /// A moment as EventBridge writes it: whole seconds of UTC.

@@ -26,9 +26,7 @@ pub async fn serve(
     cloud: Arc<Cloud>,
     stop: CancellationToken,
 ) -> Result<(), std::io::Error> {
-    axum::serve(listener, router(cloud))
-        .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await
+    axum::serve(listener, router(cloud)).with_graceful_shutdown(async move { stop.cancelled().await }).await
 }
 
 /// The routes of the port. Older SQS clients post to the queue's own path, so every path takes a POST.
@@ -48,9 +46,7 @@ async fn elsewhere(method: Method, state: State<Arc<Cloud>>, headers: HeaderMap,
 }
 
 async fn dispatch(State(cloud): State<Arc<Cloud>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     response(cloud.call(CALLER, target.unwrap_or_default(), &body).await)
 }
 

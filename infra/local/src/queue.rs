@@ -50,11 +50,7 @@ struct Slot {
 
 impl Queue {
     pub fn new(clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self {
-            clock,
-            ids,
-            queues: Mutex::default(),
-        }
+        Self { clock, ids, queues: Mutex::default() }
     }
 
     /// The newest thousand messages of a queue, oldest first, also those that somebody is looking at.
@@ -66,10 +62,7 @@ impl Queue {
 
     fn send(&self, request: SendMessage) -> Answer {
         if !(1..=MAX_BYTES).contains(&request.message_body.len()) {
-            return Err(AwsError::client(
-                "InvalidParameterValue",
-                "a message has 1 byte to 1 MiB",
-            ));
+            return Err(AwsError::client("InvalidParameterValue", "a message has 1 byte to 1 MiB"));
         }
         let now = self.clock.now();
         let message = Message {
@@ -81,19 +74,13 @@ impl Queue {
         let answer = json!({"MessageId": message.id, "MD5OfMessageBody": md5_of(&message.body)});
         let mut queues = self.queues();
         if queues.len() >= MAX_QUEUES && !queues.contains_key(&request.queue_url) {
-            return Err(AwsError::client(
-                "OverLimit",
-                format!("there are {MAX_QUEUES} queues already"),
-            ));
+            return Err(AwsError::client("OverLimit", format!("there are {MAX_QUEUES} queues already")));
         }
         let slots = queues.entry(request.queue_url).or_default();
         if slots.len() == KEPT {
             slots.pop_front();
         }
-        slots.push_back(Slot {
-            message,
-            visible_at: now,
-        });
+        slots.push_back(Slot { message, visible_at: now });
         Ok(answer)
     }
 

@@ -36,6 +36,16 @@ pub const READINESS_PORT: &str = "MODBOX_READINESS_PORT";
 /// The address of the task's own network. Unset on Fargate, where the containers of a task share `localhost`; on one
 /// machine, where tasks share the host's network, each has a loopback address of its own.
 pub const TASK_ADDRESS: &str = "MODBOX_TASK_ADDRESS";
+/// Environment of every command that the runtime runs, and so of all that it starts: `<sandbox id>.<more>`, where
+/// the rest tells one command from another. By it what a command left behind is found.
+pub const EXEC_ID: &str = "MODBOX_EXEC_ID";
 
 /// Names that a caller's environment may not use begin with this.
 pub const RESERVED_PREFIX: &str = "MODBOX_";
+
+/// Whether the image, with or without a tag, is one of [`BUILT_IN_IMAGES`].
+pub fn is_built_in(image: &str) -> bool {
+    BUILT_IN_IMAGES
+        .iter()
+        .any(|name| image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+}

@@ -21,6 +21,8 @@ pub enum Event {
     TaskMissing { arn: TaskArn },
     /// ListTasks knows no task that this sandbox started.
     NoTask,
+    /// Its row was removed while it lived: DynamoDB's TTL, or somebody's hand.
+    RowRemoved,
     /// The schedule looks at it.
     Tick,
 }

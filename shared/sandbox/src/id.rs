@@ -11,6 +11,11 @@ impl SandboxId {
         Self((versioned & !(0x3 << 62)) | (0x2 << 62))
     }
 
+    /// The 128 bits as 32 hexadecimal digits, where a token must be short.
+    pub fn as_u128_hex(self) -> String {
+        format!("{:032x}", self.0)
+    }
+
     pub const fn as_u128(self) -> u128 {
         self.0
     }

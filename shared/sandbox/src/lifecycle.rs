@@ -83,10 +83,7 @@ pub fn apply(sandbox: &Sandbox, event: Event, now: Timestamp) -> Result<Change, 
         }
         Ok(Step::StopOther(arn)) => effects.push(Effect::Stop(arn)),
         Err(Misfit) => {
-            return Err(Refusal {
-                state: next.state,
-                event,
-            });
+            return Err(Refusal { state: next.state, event });
         }
     }
     if changed {
@@ -95,10 +92,7 @@ pub fn apply(sandbox: &Sandbox, event: Event, now: Timestamp) -> Result<Change, 
         next.look_at = look_at(&next, now);
         effects.extend(follow(sandbox, &next));
     }
-    Ok(Change {
-        sandbox: next,
-        effects,
-    })
+    Ok(Change { sandbox: next, effects })
 }
 
 /// What one event does to a sandbox that has not expired, or whose expiry is already in its state.
@@ -126,25 +120,19 @@ fn step(sandbox: &Sandbox, event: &Event, now: Timestamp) -> Result<Step, Misfit
         (_, Event::TaskSeen(seen)) => Ok(task_seen(sandbox, seen, now)),
         (_, Event::Tick) => Ok(tick(sandbox, now)),
 
-        (Provisioning(_) | Running(_), Event::Destroy { by }) => to(destroying(
-            sandbox,
-            End {
-                reason: EndReason::Requested,
-                by: Some(by.clone()),
-                at: now,
-            },
-            now,
-        )),
-        (Provisioning(_) | Running(_), Event::Kill { by }) => to(destroying(
-            sandbox,
-            End {
-                reason: EndReason::Killed,
-                by: Some(by.clone()),
-                at: now,
-            },
-            now,
-        )),
+        (Provisioning(_) | Running(_), Event::Destroy { by }) => {
+            to(destroying(sandbox, End { reason: EndReason::Requested, by: Some(by.clone()), at: now }, now))
+        }
+        (Provisioning(_) | Running(_), Event::Kill { by }) => {
+            to(destroying(sandbox, End { reason: EndReason::Killed, by: Some(by.clone()), at: now }, now))
+        }
         (Destroying(_) | Destroyed(_), Event::Destroy { .. } | Event::Kill { .. }) => Ok(Step::Keep),
+
+        (Provisioning(_) | Running(_), Event::RowRemoved) => {
+            let reason = EndReason::Failed { message: "its row was removed from the table".to_owned() };
+            to(destroying(sandbox, End { reason, by: None, at: now }, now))
+        }
+        (Destroying(_) | Destroyed(_), Event::RowRemoved) => Ok(Step::Keep),
 
         (Provisioning(_) | Running(_), Event::Extend { expires_at }) => Ok(Step::Expires(*expires_at)),
         (Destroying(_) | Destroyed(_), Event::Extend { .. } | Event::Ready { .. }) => Err(Misfit),
@@ -164,21 +152,13 @@ fn step(sandbox: &Sandbox, event: &Event, now: Timestamp) -> Result<Step, Misfit
         (Destroying(ending) | Destroyed(ending), Event::StopSent { arn }) => {
             let ours =
                 ending.stop == Stop::Wanted && ending.task.as_ref().is_some_and(|task| task.arn == *arn);
-            let sent = || {
-                sandbox.with_ending(Ending {
-                    stop: Stop::Sent,
-                    ..ending.clone()
-                })
-            };
+            let sent = || sandbox.with_ending(Ending { stop: Stop::Sent, ..ending.clone() });
             Ok(if ours { Step::To(sent()) } else { Step::Keep })
         }
 
         (_, Event::TaskMissing { arn }) => Ok(task_missing(sandbox, arn, now)),
         (Destroying(ending), Event::NoTask) if ending.task.is_none() && now.since(ending.since) >= SETTLE => {
-            to(Destroyed(Ending {
-                stop: Stop::Done,
-                ..ending.clone()
-            }))
+            to(Destroyed(Ending { stop: Stop::Done, ..ending.clone() }))
         }
         (_, Event::NoTask) => Ok(Step::Keep),
     }
@@ -201,11 +181,7 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
         _ => {}
     }
     let recorded_at = known.map_or(now, |task| task.recorded_at);
-    let task = Task {
-        arn: seen.arn.clone(),
-        version: seen.version,
-        recorded_at,
-    };
+    let task = Task { arn: seen.arn.clone(), version: seen.version, recorded_at };
     let runs = match seen.phase {
         TaskPhase::Ready => true,
         TaskPhase::Running => sandbox.spec.readiness_port.is_none(),
@@ -214,44 +190,24 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
     Step::To(match (&sandbox.state, &seen.phase) {
         (State::Provisioning(_) | State::Running(_), TaskPhase::Stopped(reason)) => {
             State::Destroyed(Ending {
-                end: End {
-                    reason: reason.clone(),
-                    by: None,
-                    at: now,
-                },
+                end: End { reason: reason.clone(), by: None, at: now },
                 since: now,
                 task: Some(task),
                 stop: Stop::Done,
             })
         }
         (State::Provisioning(_), _) if runs => running(task, now),
-        (State::Provisioning(provisioning), _) => State::Provisioning(Provisioning {
-            launch: Launch::Started(task),
-            ..provisioning.clone()
-        }),
-        (State::Running(running), _) => State::Running(Running {
-            task,
-            ..running.clone()
-        }),
+        (State::Provisioning(provisioning), _) => {
+            State::Provisioning(Provisioning { launch: Launch::Started(task), ..provisioning.clone() })
+        }
+        (State::Running(running), _) => State::Running(Running { task, ..running.clone() }),
         (State::Destroying(ending) | State::Destroyed(ending), TaskPhase::Stopped(_)) => {
-            State::Destroyed(Ending {
-                task: Some(task),
-                stop: Stop::Done,
-                ..ending.clone()
-            })
+            State::Destroyed(Ending { task: Some(task), stop: Stop::Done, ..ending.clone() })
         }
         (State::Destroying(ending) | State::Destroyed(ending), _) => {
             // StopTask reached this very task if it was sent; a task first heard of now is still to be stopped.
-            let stop = if ending.stop == Stop::Sent {
-                Stop::Sent
-            } else {
-                Stop::Wanted
-            };
-            sandbox.with_ending(Ending {
-                task: Some(task),
-                stop,
-                ..ending.clone()
-            })
+            let stop = if ending.stop == Stop::Sent { Stop::Sent } else { Stop::Wanted };
+            sandbox.with_ending(Ending { task: Some(task), stop, ..ending.clone() })
         }
     })
 }
@@ -281,29 +237,12 @@ fn launch_refused(
     };
     let retry_at = now + FIRST_RETRY * 2u32.saturating_pow(attempt.saturating_sub(1));
     let message = refusal.message.clone();
-    Step::To(
-        if refusal.retryable && attempt < MAX_ATTEMPTS && retry_at < provisioning.launch_by {
-            let launch = Launch::Refused {
-                attempt: attempt + 1,
-                retry_at,
-                message,
-            };
-            State::Provisioning(Provisioning {
-                launch,
-                ..provisioning.clone()
-            })
-        } else {
-            destroying(
-                sandbox,
-                End {
-                    reason: EndReason::Failed { message },
-                    by: None,
-                    at: now,
-                },
-                now,
-            )
-        },
-    )
+    Step::To(if refusal.retryable && attempt < MAX_ATTEMPTS && retry_at < provisioning.launch_by {
+        let launch = Launch::Refused { attempt: attempt + 1, retry_at, message };
+        State::Provisioning(Provisioning { launch, ..provisioning.clone() })
+    } else {
+        destroying(sandbox, End { reason: EndReason::Failed { message }, by: None, at: now }, now)
+    })
 }
 
 fn task_missing(sandbox: &Sandbox, arn: &TaskArn, now: Timestamp) -> Step {
@@ -314,26 +253,17 @@ fn task_missing(sandbox: &Sandbox, arn: &TaskArn, now: Timestamp) -> Step {
         return Step::Keep;
     }
     // Should it be seen after all, every sighting is news.
-    let task = Some(Task {
-        version: 0,
-        ..task.clone()
-    });
+    let task = Some(Task { version: 0, ..task.clone() });
     Step::To(State::Destroyed(match &sandbox.state {
         State::Provisioning(_) | State::Running(_) => Ending {
-            end: End {
-                reason: EndReason::Lost,
-                by: None,
-                at: now,
-            },
+            end: End { reason: EndReason::Lost, by: None, at: now },
             since: now,
             task,
             stop: Stop::Done,
         },
-        State::Destroying(ending) | State::Destroyed(ending) => Ending {
-            task,
-            stop: Stop::Done,
-            ..ending.clone()
-        },
+        State::Destroying(ending) | State::Destroyed(ending) => {
+            Ending { task, stop: Stop::Done, ..ending.clone() }
+        }
     }))
 }
 
@@ -344,29 +274,22 @@ fn tick(sandbox: &Sandbox, now: Timestamp) -> Step {
     match &sandbox.state {
         State::Provisioning(provisioning) if provisioning.launch_by <= now => Step::To(destroying(
             sandbox,
-            End {
-                reason: too_late(&provisioning.launch),
-                by: None,
-                at: now,
-            },
+            End { reason: too_late(&provisioning.launch), by: None, at: now },
             now,
         )),
         State::Provisioning(provisioning) => match &provisioning.launch {
-            Launch::Refused {
-                attempt, retry_at, ..
-            } if *retry_at <= now => Step::To(State::Provisioning(Provisioning {
-                launch: Launch::Wanted { attempt: *attempt },
-                ..provisioning.clone()
-            })),
+            Launch::Refused { attempt, retry_at, .. } if *retry_at <= now => {
+                Step::To(State::Provisioning(Provisioning {
+                    launch: Launch::Wanted { attempt: *attempt },
+                    ..provisioning.clone()
+                }))
+            }
             Launch::Wanted { .. } | Launch::Refused { .. } | Launch::Started(_) => Step::Touch,
         },
         State::Running(_) => Step::Touch,
         State::Destroying(ending) | State::Destroyed(ending) => match ending.stop {
             // What was sent may have been lost between ECS's answer and the task: send it again.
-            Stop::Sent => Step::To(sandbox.with_ending(Ending {
-                stop: Stop::Wanted,
-                ..ending.clone()
-            })),
+            Stop::Sent => Step::To(sandbox.with_ending(Ending { stop: Stop::Wanted, ..ending.clone() })),
             Stop::Wanted => Step::Touch,
             Stop::Done => Step::Keep,
         },
@@ -379,34 +302,19 @@ fn too_late(launch: &Launch) -> EndReason {
         Launch::Refused { message, .. } => format!("no task could be started: {message}"),
         Launch::Started(_) => "the task was not ready".to_owned(),
     };
-    EndReason::Failed {
-        message: format!("{waited_for} within {} seconds", LAUNCH_TIMEOUT.as_secs()),
-    }
+    EndReason::Failed { message: format!("{waited_for} within {} seconds", LAUNCH_TIMEOUT.as_secs()) }
 }
 
 fn expire(sandbox: &Sandbox, now: Timestamp) -> Sandbox {
     let mut next = sandbox.clone();
     if let (true, Some(at)) = (sandbox.is_live(), sandbox.expires_at.filter(|at| *at <= now)) {
-        next.state = destroying(
-            sandbox,
-            End {
-                reason: EndReason::Expired,
-                by: None,
-                at,
-            },
-            now,
-        );
+        next.state = destroying(sandbox, End { reason: EndReason::Expired, by: None, at }, now);
     }
     next
 }
 
 fn destroying(sandbox: &Sandbox, end: End, now: Timestamp) -> State {
-    State::Destroying(Ending {
-        end,
-        since: now,
-        task: sandbox.task().cloned(),
-        stop: Stop::Wanted,
-    })
+    State::Destroying(Ending { end, since: now, task: sandbox.task().cloned(), stop: Stop::Wanted })
 }
 
 fn running(task: Task, now: Timestamp) -> State {
@@ -422,9 +330,7 @@ fn look_at(sandbox: &Sandbox, now: Timestamp) -> Option<Timestamp> {
         },
         State::Running(_) => now + RUNNING_RECHECK,
         State::Destroyed(ending) if ending.is_settled() => return None,
-        State::Destroying(Ending {
-            task: None, since, ..
-        }) => (now + RECHECK).max(*since + SETTLE),
+        State::Destroying(Ending { task: None, since, .. }) => (now + RECHECK).max(*since + SETTLE),
         State::Destroying(_) | State::Destroyed(_) => now + RECHECK,
     };
     Some(match sandbox.expires_at {

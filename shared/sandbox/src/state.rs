@@ -46,11 +46,7 @@ pub enum Launch {
     /// The launcher is to call RunTask with this attempt's token.
     Wanted { attempt: u32 },
     /// ECS definitely said no; the next attempt waits.
-    Refused {
-        attempt: u32,
-        retry_at: Timestamp,
-        message: String,
-    },
+    Refused { attempt: u32, retry_at: Timestamp, message: String },
     /// A task exists.
     Started(Task),
 }
@@ -158,23 +154,17 @@ impl Sandbox {
     pub fn end(&self, now: Timestamp) -> Option<End> {
         match &self.state {
             State::Destroying(ending) | State::Destroyed(ending) => Some(ending.end.clone()),
-            State::Provisioning(_) | State::Running(_) => {
-                self.expires_at.filter(|at| *at <= now).map(|at| End {
-                    reason: EndReason::Expired,
-                    by: None,
-                    at,
-                })
-            }
+            State::Provisioning(_) | State::Running(_) => self
+                .expires_at
+                .filter(|at| *at <= now)
+                .map(|at| End { reason: EndReason::Expired, by: None, at }),
         }
     }
 
     /// What the stream is to have done: the attribute `wants`.
     pub fn wants(&self) -> Option<Wants> {
         match &self.state {
-            State::Provisioning(Provisioning {
-                launch: Launch::Wanted { .. },
-                ..
-            }) => Some(Wants::Task),
+            State::Provisioning(Provisioning { launch: Launch::Wanted { .. }, .. }) => Some(Wants::Task),
             State::Provisioning(_) | State::Running(_) => None,
             State::Destroying(ending) | State::Destroyed(ending) => {
                 (ending.stop == Stop::Wanted).then_some(Wants::Stop)
@@ -184,10 +174,7 @@ impl Sandbox {
 
     pub fn task(&self) -> Option<&Task> {
         match &self.state {
-            State::Provisioning(Provisioning {
-                launch: Launch::Started(task),
-                ..
-            }) => Some(task),
+            State::Provisioning(Provisioning { launch: Launch::Started(task), .. }) => Some(task),
             State::Provisioning(_) => None,
             State::Running(running) => Some(&running.task),
             State::Destroying(ending) | State::Destroyed(ending) => ending.task.as_ref(),

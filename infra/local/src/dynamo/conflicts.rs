@@ -36,10 +36,7 @@ impl Conflicts {
     /// Registers a plain write, or tells that a transaction holds one of its items.
     pub(super) fn write(&self, keys: &[ItemKey]) -> Option<HoldGuard> {
         let mut held = self.lock();
-        let taken = |key| {
-            held.get(key)
-                .is_some_and(|holders: &Holders| holders.transactions > 0)
-        };
+        let taken = |key| held.get(key).is_some_and(|holders: &Holders| holders.transactions > 0);
         if keys.iter().any(taken) {
             return None;
         }
@@ -51,10 +48,8 @@ impl Conflicts {
     /// An item without a readable key is the engine's to refuse, and conflicts with nothing.
     pub(super) fn transaction(&self, keys: &[Option<ItemKey>]) -> Result<HoldGuard, Vec<bool>> {
         let mut held = self.lock();
-        let conflicts: Vec<bool> = keys
-            .iter()
-            .map(|key| key.as_ref().is_some_and(|key| held.contains_key(key)))
-            .collect();
+        let conflicts: Vec<bool> =
+            keys.iter().map(|key| key.as_ref().is_some_and(|key| held.contains_key(key))).collect();
         if conflicts.contains(&true) {
             return Err(conflicts);
         }
@@ -77,11 +72,7 @@ impl Conflicts {
         for key in &keys {
             *kind.count(held.entry(key.clone()).or_default()) += 1;
         }
-        HoldGuard {
-            conflicts: self.clone(),
-            keys,
-            kind,
-        }
+        HoldGuard { conflicts: self.clone(), keys, kind }
     }
 
     fn release(&self, keys: &HashSet<ItemKey>, kind: Kind) {
@@ -145,10 +136,8 @@ pub(super) fn write_refused() -> AwsError {
 
 /// What a transaction is told: one reason for each of its items, in their order.
 pub(super) fn transaction_refused(conflicts: &[bool]) -> AwsError {
-    let codes: Vec<&str> = conflicts
-        .iter()
-        .map(|conflict| if *conflict { "TransactionConflict" } else { "None" })
-        .collect();
+    let codes: Vec<&str> =
+        conflicts.iter().map(|conflict| if *conflict { "TransactionConflict" } else { "None" }).collect();
     let reasons: Vec<Value> = conflicts.iter().map(|conflict| reason(*conflict)).collect();
     let message = format!(
         "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
@@ -156,9 +145,7 @@ pub(super) fn transaction_refused(conflicts: &[bool]) -> AwsError {
     );
     let mut error = AwsError::client("TransactionCanceledException", message.clone());
     error.members.insert("Message".to_owned(), json!(message));
-    error
-        .members
-        .insert("CancellationReasons".to_owned(), json!(reasons));
+    error.members.insert("CancellationReasons".to_owned(), json!(reasons));
     error
 }
 

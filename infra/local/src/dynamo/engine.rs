@@ -74,11 +74,7 @@ impl Engine {
         // A trim lost in a power failure is repeated; waiting for the disk at each one would buy nothing.
         beside.pragma_update(None, "synchronous", "NORMAL")?;
         beside.execute_batch(BESIDE)?;
-        Ok(Self {
-            database,
-            beside: Some(Mutex::new(beside)),
-            gate: RwLock::new(()),
-        })
+        Ok(Self { database, beside: Some(Mutex::new(beside)), gate: RwLock::new(()) })
     }
 
     /// The engine, while nobody uses the connection beside it.

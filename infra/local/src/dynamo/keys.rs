@@ -21,19 +21,11 @@ impl Schemas {
     pub(super) fn key(&self, engine: &Engine, table: &str, item: &Value) -> Option<ItemKey> {
         let attributes = self.of(engine, table)?;
         let values: Option<Vec<&Value>> = attributes.iter().map(|name| item.get(name)).collect();
-        Some(ItemKey {
-            table: table.to_owned(),
-            key: serde_json::to_string(&values?).ok()?,
-        })
+        Some(ItemKey { table: table.to_owned(), key: serde_json::to_string(&values?).ok()? })
     }
 
     fn of(&self, engine: &Engine, table: &str) -> Option<Vec<String>> {
-        let known = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(table)
-            .cloned();
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(table).cloned();
         known.or_else(|| self.ask(engine, table))
     }
 
@@ -41,10 +33,8 @@ impl Schemas {
         let (_gate, database) = engine.database();
         let metadata = database.get_table_metadata(table).ok()??;
         let schema: Vec<Value> = serde_json::from_str(&metadata.key_schema).ok()?;
-        let names: Option<Vec<String>> = schema
-            .iter()
-            .map(|element| element.get("AttributeName")?.as_str().map(str::to_owned))
-            .collect();
+        let names: Option<Vec<String>> =
+            schema.iter().map(|element| element.get("AttributeName")?.as_str().map(str::to_owned)).collect();
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         Some(known.entry(table.to_owned()).or_insert(names?).clone())
     }
@@ -69,9 +59,8 @@ impl Schemas {
         let mut keys = Vec::new();
         for (table, requests) in tables.into_iter().flatten() {
             for request in requests.as_array().into_iter().flatten() {
-                let item = request
-                    .pointer("/PutRequest/Item")
-                    .or_else(|| request.pointer("/DeleteRequest/Key"));
+                let item =
+                    request.pointer("/PutRequest/Item").or_else(|| request.pointer("/DeleteRequest/Key"));
                 keys.extend(item.and_then(|item| self.key(engine, table, item)));
             }
         }

@@ -100,10 +100,7 @@ impl Dynamo {
 
     /// Holds items as a transaction in flight does, until the guard is dropped. `keys` are DynamoDB keys.
     pub fn hold(&self, table: &str, keys: &[Value]) -> HoldGuard {
-        let keys: Vec<_> = keys
-            .iter()
-            .filter_map(|key| self.schemas.key(&self.engine, table, key))
-            .collect();
+        let keys: Vec<_> = keys.iter().filter_map(|key| self.schemas.key(&self.engine, table, key)).collect();
         self.conflicts.hold(&keys)
     }
 
@@ -140,18 +137,14 @@ impl Dynamo {
 
     fn transact_now(&self, body: Value) -> Answer {
         let keys = self.schemas.of_transaction(&self.engine, &body);
-        let held = self
-            .conflicts
-            .transaction(&keys)
-            .map_err(|conflicts| transaction_refused(&conflicts))?;
+        let held = self.conflicts.transaction(&keys).map_err(|conflicts| transaction_refused(&conflicts))?;
         let answer = self.run("TransactWriteItems", body);
         drop(held);
         answer
     }
 
     fn notify(&self) {
-        self.written
-            .send_modify(|writes| *writes = writes.wrapping_add(1));
+        self.written.send_modify(|writes| *writes = writes.wrapping_add(1));
     }
 }
 
@@ -198,10 +191,7 @@ mod tests {
         let one = thread::spawn(move || in_flight.call(one.0, one.1));
         let deadline = Instant::now() + Duration::from_secs(10);
         while dynamo.conflicts.is_empty() {
-            assert!(
-                Instant::now() < deadline,
-                "the request registers its items before it waits"
-            );
+            assert!(Instant::now() < deadline, "the request registers its items before it waits");
             thread::yield_now();
         }
         let other = dynamo.call(other.0, other.1);
@@ -219,10 +209,7 @@ mod tests {
 
     #[test]
     fn a_transaction_that_overlaps_a_write_is_refused() {
-        let (one, other) = meanwhile(
-            ("PutItem", put("b")),
-            ("TransactWriteItems", transaction(&["a", "b"])),
-        );
+        let (one, other) = meanwhile(("PutItem", put("b")), ("TransactWriteItems", transaction(&["a", "b"])));
         assert!(one.is_ok());
         let other = other.unwrap_err();
         assert_eq!(other.code, "TransactionCanceledException");
@@ -236,12 +223,8 @@ mod tests {
     #[test]
     fn nothing_is_held_once_requests_are_over() {
         let dynamo = table();
-        dynamo
-            .call("TransactWriteItems", transaction(&["a", "b"]))
-            .unwrap();
-        dynamo
-            .call("TransactWriteItems", transaction(&["a", "a"]))
-            .unwrap_err();
+        dynamo.call("TransactWriteItems", transaction(&["a", "b"])).unwrap();
+        dynamo.call("TransactWriteItems", transaction(&["a", "a"])).unwrap_err();
         dynamo.call("PutItem", put("a")).unwrap();
         assert!(dynamo.conflicts.is_empty());
     }

@@ -48,10 +48,7 @@ operations! {
 
 /// Whether the operation can change an item, and so put a record on a stream.
 pub(super) fn writes(operation: &str) -> bool {
-    matches!(
-        operation,
-        "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems"
-    )
+    matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems")
 }
 
 /// Whether the operation can change which attributes are a table's key.
@@ -76,12 +73,7 @@ fn unreadable(error: &serde_json::Error) -> AwsError {
     if let Some(message) = marked.iter().find_map(|mark| text.strip_prefix(mark)) {
         return AwsError::client("ValidationException", message);
     }
-    let absent = [
-        "missing field",
-        "unknown variant",
-        "invalid type: null",
-        "Supplied AttributeValue",
-    ];
+    let absent = ["missing field", "unknown variant", "invalid type: null", "Supplied AttributeValue"];
     if absent.iter().any(|words| text.contains(words)) {
         return AwsError::client("ValidationException", text);
     }
@@ -96,10 +88,7 @@ pub(super) fn refused(error: &DynoxideError) -> AwsError {
         return internal("the engine's error could not be read");
     };
     let kind = members.remove("__type");
-    let code = kind
-        .as_ref()
-        .and_then(Value::as_str)
-        .and_then(|code| code.rsplit('#').next());
+    let code = kind.as_ref().and_then(Value::as_str).and_then(|code| code.rsplit('#').next());
     members.remove("message");
     AwsError {
         status: error.status_code(),
@@ -110,8 +99,5 @@ pub(super) fn refused(error: &DynoxideError) -> AwsError {
 }
 
 pub(super) fn internal(message: &str) -> AwsError {
-    AwsError {
-        status: 500,
-        ..AwsError::client("InternalServerError", message)
-    }
+    AwsError { status: 500, ..AwsError::client("InternalServerError", message) }
 }

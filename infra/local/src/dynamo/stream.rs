@@ -45,10 +45,7 @@ pub struct Stream {
 impl Dynamo {
     /// The stream of a table. It is empty until the table exists and has one.
     pub fn stream(self: &Arc<Self>, table: &str) -> Stream {
-        Stream {
-            dynamo: Arc::clone(self),
-            table: table.to_owned(),
-        }
+        Stream { dynamo: Arc::clone(self), table: table.to_owned() }
     }
 }
 
@@ -112,9 +109,7 @@ impl Stream {
             let arn = dynoxide::streams::stream_arn(&self.table, &metadata.stream_label?);
             Some(Source {
                 arn,
-                view: metadata
-                    .stream_view_type
-                    .unwrap_or_else(|| "NEW_AND_OLD_IMAGES".to_owned()),
+                view: metadata.stream_view_type.unwrap_or_else(|| "NEW_AND_OLD_IMAGES".to_owned()),
             })
         }))
     }
@@ -172,18 +167,11 @@ impl Stream {
         if let Some(identity) = &row.user_identity {
             set(&mut event, "userIdentity", json(identity)?);
         }
-        Ok(StreamRecord {
-            sequence: row.sequence,
-            key,
-            event,
-        })
+        Ok(StreamRecord { sequence: row.sequence, key, event })
     }
 
     fn unreadable(&self, sequence: i64) -> StorageError {
-        StorageError::Record {
-            table: self.table.clone(),
-            sequence,
-        }
+        StorageError::Record { table: self.table.clone(), sequence }
     }
 }
 

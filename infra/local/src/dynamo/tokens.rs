@@ -69,10 +69,7 @@ impl Tokens {
             )),
             Some(known) => Ok(known.answer.clone()),
             None => {
-                let begun = Known {
-                    request,
-                    answer: None,
-                };
+                let begun = Known { request, answer: None };
                 book.known.insert(token.to_owned(), begun);
                 Ok(None)
             }

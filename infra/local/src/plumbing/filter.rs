@@ -58,9 +58,9 @@ impl Test {
     fn passes(&self, leaves: &[&Value]) -> bool {
         match self {
             Self::Is(literal) => leaves.contains(&literal),
-            Self::Prefix(prefix) => leaves
-                .iter()
-                .any(|leaf| leaf.as_str().is_some_and(|text| text.starts_with(prefix))),
+            Self::Prefix(prefix) => {
+                leaves.iter().any(|leaf| leaf.as_str().is_some_and(|text| text.starts_with(prefix)))
+            }
             Self::AnythingBut(literals) => leaves.iter().any(|leaf| !literals.contains(leaf)),
             Self::Exists(wanted) => leaves.is_empty() != *wanted,
         }
@@ -78,10 +78,7 @@ fn collect(
             Value::Object(members) => collect(members, path, fields)?,
             Value::Array(tests) if !tests.is_empty() => fields.push(field(tests, path)?),
             _ => {
-                return Err(invalid(
-                    path,
-                    "a field is an object or an array with something in it",
-                ));
+                return Err(invalid(path, "a field is an object or an array with something in it"));
             }
         }
         path.pop();
@@ -91,10 +88,7 @@ fn collect(
 
 fn field(tests: &[Value], path: &[String]) -> Result<Field, InvalidFilter> {
     let any_of: Result<Vec<Test>, InvalidFilter> = tests.iter().map(|value| test(value, path)).collect();
-    Ok(Field {
-        path: path.to_vec(),
-        any_of: any_of?,
-    })
+    Ok(Field { path: path.to_vec(), any_of: any_of? })
 }
 
 fn test(value: &Value, path: &[String]) -> Result<Test, InvalidFilter> {
@@ -113,10 +107,7 @@ fn test(value: &Value, path: &[String]) -> Result<Test, InvalidFilter> {
             literals.map(Test::AnythingBut)
         }
         ("anything-but", value) => Ok(Test::AnythingBut(vec![literal(value, path)?])),
-        _ => Err(invalid(
-            path,
-            "the test is none of exists, prefix and anything-but",
-        )),
+        _ => Err(invalid(path, "the test is none of exists, prefix and anything-but")),
     }
 }
 
@@ -144,10 +135,7 @@ fn find<'a>(value: &'a Value, path: &[String], leaves: &mut Vec<&'a Value>) {
 }
 
 fn invalid(path: &[String], reason: &'static str) -> InvalidFilter {
-    InvalidFilter {
-        path: path.join("."),
-        reason,
-    }
+    InvalidFilter { path: path.join("."), reason }
 }
 
 #[cfg(test)]
@@ -173,33 +161,21 @@ mod tests {
         assert!(matches(pattern(), image(json!({"wants": {"S": "stop"}}))));
         assert!(!matches(pattern(), image(json!({"wants": {"S": "tasks"}}))));
         assert!(!matches(pattern(), image(json!({"wants": {"N": "1"}}))));
-        assert!(!matches(
-            pattern(),
-            json!({"eventName": "REMOVE", "dynamodb": {}})
-        ));
+        assert!(!matches(pattern(), json!({"eventName": "REMOVE", "dynamodb": {}})));
     }
 
     #[test]
     fn every_field_must_match() {
         let pattern = || json!({"eventName": ["MODIFY"], "dynamodb": {"NewImage": {"a": {"S": ["1"]}, "b": {"S": ["2"]}}}});
-        assert!(matches(
-            pattern(),
-            image(json!({"a": {"S": "1"}, "b": {"S": "2"}}))
-        ));
-        assert!(!matches(
-            pattern(),
-            image(json!({"a": {"S": "1"}, "b": {"S": "3"}}))
-        ));
+        assert!(matches(pattern(), image(json!({"a": {"S": "1"}, "b": {"S": "2"}}))));
+        assert!(!matches(pattern(), image(json!({"a": {"S": "1"}, "b": {"S": "3"}}))));
         assert!(!matches(pattern(), image(json!({"a": {"S": "1"}}))));
     }
 
     #[test]
     fn what_is_absent_does_not_exist_even_where_its_parent_is_missing() {
         let gone = || json!({"dynamodb": {"NewImage": {"live": {"S": [{"exists": false}]}}}});
-        assert!(matches(
-            gone(),
-            json!({"dynamodb": {"OldImage": {"live": {"S": "1"}}}})
-        ));
+        assert!(matches(gone(), json!({"dynamodb": {"OldImage": {"live": {"S": "1"}}}})));
         assert!(matches(gone(), image(json!({}))));
         assert!(!matches(gone(), image(json!({"live": {"S": "1"}}))));
         let there = || json!({"dynamodb": {"NewImage": {"live": {"S": [{"exists": true}]}}}});
@@ -229,19 +205,13 @@ mod tests {
         assert!(matches(pattern(), json!({"state": "c"})));
         assert!(!matches(pattern(), json!({"state": "a"})));
         assert!(!matches(pattern(), json!({})));
-        assert!(!matches(
-            json!({"state": [{"anything-but": "a"}]}),
-            json!({"state": "a"})
-        ));
+        assert!(!matches(json!({"state": [{"anything-but": "a"}]}), json!({"state": "a"})));
     }
 
     #[test]
     fn an_array_passes_by_one_of_its_elements() {
         assert!(matches(json!({"tags": ["b"]}), json!({"tags": ["a", "b"]})));
-        assert!(matches(
-            json!({"list": {"name": ["x"]}}),
-            json!({"list": [{"name": "y"}, {"name": "x"}]})
-        ));
+        assert!(matches(json!({"list": {"name": ["x"]}}), json!({"list": [{"name": "y"}, {"name": "x"}]})));
         assert!(matches(json!({"tags": [{"exists": false}]}), json!({"tags": []})));
     }
 

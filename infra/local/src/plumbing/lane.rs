@@ -26,12 +26,7 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new(mapping: Arc<Mapping>, progress: Arc<Notify>) -> Self {
-        Self {
-            mapping,
-            waiting: Mutex::default(),
-            arrived: Notify::new(),
-            progress,
-        }
+        Self { mapping, waiting: Mutex::default(), arrived: Notify::new(), progress }
     }
 
     pub(super) fn push(&self, record: Arc<StreamRecord>) {
@@ -86,10 +81,8 @@ impl Lane {
         let event = json!({"Records": events});
         match invoke(&self.mapping.function, event, self.mapping.timeout).await {
             Ok(answer) => {
-                let sequences: Vec<String> = batch
-                    .iter()
-                    .map(|record| StreamRecord::sequence_number(record.sequence))
-                    .collect();
+                let sequences: Vec<String> =
+                    batch.iter().map(|record| StreamRecord::sequence_number(record.sequence)).collect();
                 Outcome::of(&answer, &sequences)
             }
             Err(error) => {
@@ -129,12 +122,7 @@ struct Pace {
 impl Pace {
     fn new(largest: usize) -> Self {
         let largest = largest.max(1);
-        Self {
-            size: largest,
-            largest,
-            errors: 0,
-            backoff: Backoff::new(),
-        }
+        Self { size: largest, largest, errors: 0, backoff: Backoff::new() }
     }
 
     /// Success grows the batch again. What a function names is repeated with the rest of its batch. A batch whose

@@ -61,10 +61,7 @@ impl Running {
     {
         let stop = CancellationToken::new();
         let task = tokio::spawn(run(stop.clone()));
-        Self {
-            stop,
-            task: Some(task),
-        }
+        Self { stop, task: Some(task) }
     }
 
     /// Starts no more invocations and waits for those in flight.

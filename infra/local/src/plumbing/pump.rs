@@ -34,11 +34,7 @@ impl Pump {
     pub fn start(stream: Stream, mappings: Vec<Mapping>) -> Self {
         let (finished, watched) = watch::channel(0);
         let source = Source::new(stream.clone(), mappings, finished);
-        Self {
-            running: Running::start(|stop| source.run(stop)),
-            stream,
-            finished: watched,
-        }
+        Self { running: Running::start(|stop| source.run(stop)), stream, finished: watched }
     }
 
     /// Waits until every record that is in the stream has been acknowledged.
@@ -82,14 +78,7 @@ impl Source {
             let lanes = (0..mapping.shards.max(1)).map(lane).collect();
             (mapping, lanes)
         });
-        Self {
-            mappings: mappings.collect(),
-            stream,
-            progress,
-            read_to: 0,
-            ahead: VecDeque::new(),
-            finished,
-        }
+        Self { mappings: mappings.collect(), stream, progress, read_to: 0, ahead: VecDeque::new(), finished }
     }
 
     async fn run(mut self, stop: CancellationToken) {
@@ -101,10 +90,7 @@ impl Source {
         while !stop.is_cancelled() {
             written.mark_unchanged();
             let again = self.turn().unwrap_or_else(|error| {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "failed to read the stream"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "failed to read the stream");
                 Again::Later
             });
             let progress = Arc::clone(&self.progress);
@@ -118,10 +104,7 @@ impl Source {
         }
         while workers.join_next().await.is_some() {}
         if let Err(error) = self.trim() {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "failed to trim the stream"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "failed to trim the stream");
         }
     }
 

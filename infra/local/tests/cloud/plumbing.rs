@@ -19,9 +19,7 @@ use crate::world::{Counted, Hand, with_table};
 
 fn put(dynamo: &Dynamo, key: &str, state: &str) {
     let item = json!({"pk": {"S": key}, "state": {"S": state}});
-    dynamo
-        .call("PutItem", json!({"TableName": "modbox", "Item": item}))
-        .unwrap();
+    dynamo.call("PutItem", json!({"TableName": "modbox", "Item": item})).unwrap();
 }
 
 /// What a function was called with: the key and state of each record, batch by batch.
@@ -37,10 +35,7 @@ impl Seen {
             image[name]["S"].as_str().unwrap().to_owned()
         };
         let records = event["Records"].as_array().unwrap();
-        let batch: Batch = records
-            .iter()
-            .map(|record| (text(record, "pk"), text(record, "state")))
-            .collect();
+        let batch: Batch = records.iter().map(|record| (text(record, "pk"), text(record, "state"))).collect();
         self.0.lock().unwrap().push(batch.clone());
         batch
     }
@@ -70,18 +65,12 @@ impl Seen {
 
 fn failed(event: &Value, places: &[usize]) -> Value {
     let number = |place: &usize| event["Records"][*place]["dynamodb"]["SequenceNumber"].clone();
-    let failures: Vec<Value> = places
-        .iter()
-        .map(|place| json!({"itemIdentifier": number(place)}))
-        .collect();
+    let failures: Vec<Value> = places.iter().map(|place| json!({"itemIdentifier": number(place)})).collect();
     json!({"batchItemFailures": failures})
 }
 
 fn one_shard(function: Handler) -> Mapping {
-    Mapping {
-        shards: 1,
-        ..Mapping::new("test", Vec::new(), function)
-    }
+    Mapping { shards: 1, ..Mapping::new("test", Vec::new(), function) }
 }
 
 async fn table() -> Arc<Dynamo> {
@@ -98,14 +87,8 @@ async fn an_items_records_arrive_in_order_and_only_those_that_pass_a_filter() {
     let seen = Seen::default();
     let wants =
         |state: &str| Filter::parse(&json!({"dynamodb": {"NewImage": {"state": {"S": [state]}}}})).unwrap();
-    let filters = (0..50)
-        .filter(|number| number % 2 == 0)
-        .map(|number| wants(&number.to_string()))
-        .collect();
-    let pump = Pump::start(
-        dynamo.stream("modbox"),
-        vec![Mapping::new("test", filters, seen.handler())],
-    );
+    let filters = (0..50).filter(|number| number % 2 == 0).map(|number| wants(&number.to_string())).collect();
+    let pump = Pump::start(dynamo.stream("modbox"), vec![Mapping::new("test", filters, seen.handler())]);
     for state in 0..50 {
         for key in ["a", "b", "c", "d", "e"] {
             put(&dynamo, key, &state.to_string());
@@ -114,17 +97,11 @@ async fn an_items_records_arrive_in_order_and_only_those_that_pass_a_filter() {
     }
     pump.caught_up().await.unwrap();
 
-    let even: Vec<String> = (0..50)
-        .step_by(2)
-        .map(|number: usize| number.to_string())
-        .collect();
+    let even: Vec<String> = (0..50).step_by(2).map(|number: usize| number.to_string()).collect();
     for key in ["a", "b", "c", "d", "e"] {
         assert_eq!(seen.states(key), even);
     }
-    assert!(
-        dynamo.stream("modbox").read_after(0, 10).unwrap().is_empty(),
-        "everything is trimmed"
-    );
+    assert!(dynamo.stream("modbox").read_after(0, 10).unwrap().is_empty(), "everything is trimmed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,11 +116,7 @@ async fn the_lowest_failed_record_and_all_after_it_are_delivered_again() {
         handler(move |event| {
             seen.batch(&event);
             let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
-            let answer = if first {
-                failed(&event, &[3, 1])
-            } else {
-                Value::Null
-            };
+            let answer = if first { failed(&event, &[3, 1]) } else { Value::Null };
             async { Ok(answer) }
         })
     };
@@ -155,10 +128,7 @@ async fn the_lowest_failed_record_and_all_after_it_are_delivered_again() {
     assert_eq!(seen.sizes(), [5, 4]);
     assert_eq!(seen.states("a"), [numbers(0..5), numbers(1..5)].concat());
     assert_eq!(recorder.sizes(), [5], "another mapping is not concerned");
-    assert!(
-        start.elapsed() >= Duration::from_millis(100),
-        "it waits before it tries again"
-    );
+    assert!(start.elapsed() >= Duration::from_millis(100), "it waits before it tries again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,31 +170,19 @@ async fn one_bad_record_does_not_hold_up_those_before_it() {
             let batch = seen.batch(&event);
             let bad = batch.iter().any(|(_, state)| state == "41") && mended.load(Ordering::Relaxed) == 0;
             if !bad {
-                good.lock()
-                    .unwrap()
-                    .extend(batch.into_iter().map(|(_, state)| state));
+                good.lock().unwrap().extend(batch.into_iter().map(|(_, state)| state));
             }
             if good.lock().unwrap().len() == 41 {
                 repaired.notify_one();
             }
-            async move {
-                if bad {
-                    Err("a bad record".to_owned())
-                } else {
-                    Ok(Value::Null)
-                }
-            }
+            async move { if bad { Err("a bad record".to_owned()) } else { Ok(Value::Null) } }
         })
     };
     let pump = Pump::start(dynamo.stream("modbox"), vec![one_shard(function)]);
     let before = tokio::time::timeout(Duration::from_secs(60), repaired.notified()).await;
     assert!(before.is_ok(), "all 41 before it get through");
     tokio::time::sleep(Duration::from_secs(3600)).await;
-    assert_eq!(
-        good.lock().unwrap().len(),
-        41,
-        "what comes after it keeps its order"
-    );
+    assert_eq!(good.lock().unwrap().len(), 41, "what comes after it keeps its order");
 
     mended.store(1, Ordering::Relaxed);
     pump.caught_up().await.unwrap();
@@ -252,10 +210,7 @@ async fn an_item_that_fails_does_not_hold_up_other_shards() {
     for key in &keys {
         put(&dynamo, key, "1");
     }
-    let _pump = Pump::start(
-        dynamo.stream("modbox"),
-        vec![Mapping::new("test", Vec::new(), function)],
-    );
+    let _pump = Pump::start(dynamo.stream("modbox"), vec![Mapping::new("test", Vec::new(), function)]);
     tokio::time::sleep(Duration::from_secs(60)).await;
     let done = done.lock().unwrap();
     assert!(!done.contains_key("item-0"));
@@ -304,9 +259,7 @@ async fn the_pump_reads_ten_thousand_records_ahead_and_no_more() {
     for batch in 0..404 {
         let request = |number| json!({"PutRequest": {"Item": {"pk": {"S": format!("{batch}-{number}")}, "state": {"S": "1"}}}});
         let requests: Vec<Value> = (0..25).map(request).collect();
-        dynamo
-            .call("BatchWriteItem", json!({"RequestItems": {"modbox": requests}}))
-            .unwrap();
+        dynamo.call("BatchWriteItem", json!({"RequestItems": {"modbox": requests}})).unwrap();
     }
     let (seen, gate) = (Seen::default(), Arc::new(tokio::sync::Semaphore::new(0)));
     let stuck = {
@@ -319,10 +272,7 @@ async fn the_pump_reads_ten_thousand_records_ahead_and_no_more() {
             }
         })
     };
-    let stuck = Mapping {
-        timeout: Duration::from_secs(1_000_000),
-        ..one_shard(stuck)
-    };
+    let stuck = Mapping { timeout: Duration::from_secs(1_000_000), ..one_shard(stuck) };
     let pump = Pump::start(dynamo.stream("modbox"), vec![stuck, one_shard(seen.handler())]);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(seen.sizes().iter().sum::<usize>(), 10_000);
@@ -372,13 +322,7 @@ async fn an_event_that_fails_is_repeated_and_keeps_none_waiting() {
             let mut seen = seen.lock().unwrap();
             seen.push((number, begin.elapsed()));
             let tries = seen.iter().filter(|(other, _)| *other == number).count();
-            async move {
-                if number < 20 && tries < 3 {
-                    Err("no".to_owned())
-                } else {
-                    Ok(Value::Null)
-                }
-            }
+            async move { if number < 20 && tries < 3 { Err("no".to_owned()) } else { Ok(Value::Null) } }
         })
     };
     let running = events::start(receiver, function);

@@ -12,10 +12,7 @@ use crate::world::{StandIns, client, create_table, stand_ins};
 
 async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!(
-        "{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+    let head = format!("{head}\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
     // The answer may come before the whole of a refused body was read.
     let _ = stream.write_all(body).await;
@@ -24,12 +21,7 @@ async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn served() -> (
-    StandIns,
-    SocketAddr,
-    CancellationToken,
-    tokio::task::JoinHandle<()>,
-) {
+async fn served() -> (StandIns, SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
     let world = stand_ins(Dynamo::in_memory().unwrap());
     create_table(&client!(aws_sdk_dynamodb, world.cloud, "test")).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -46,16 +38,10 @@ async fn the_port_answers_as_the_connector_does_and_stops_when_told() {
     let head = "POST / HTTP/1.1\r\nx-amz-target: DynamoDB_20120810.ListTables";
     let answer = exchange(address, head, b"{}").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    assert!(
-        answer.contains("content-type: application/x-amz-json-1.0"),
-        "{answer}"
-    );
+    assert!(answer.contains("content-type: application/x-amz-json-1.0"), "{answer}");
     assert!(answer.contains("x-amzn-requestid: "), "{answer}");
     assert!(answer.ends_with(r#"{"TableNames":["modbox"]}"#), "{answer}");
-    assert_eq!(
-        world.cloud.calls()[&("port".to_owned(), "ListTables".to_owned())],
-        1
-    );
+    assert_eq!(world.cloud.calls()[&("port".to_owned(), "ListTables".to_owned())], 1);
 
     stop.cancel();
     serving.await.unwrap();
@@ -84,9 +70,5 @@ async fn a_body_beyond_16_mb_is_refused() {
     let (_world, address, _stop, _serving) = served().await;
     let head = "POST / HTTP/1.1\r\nx-amz-target: DynamoDB_20120810.ListTables";
     let answer = exchange(address, head, &vec![b' '; 16 * 1024 * 1024 + 1]).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 413"),
-        "{}",
-        &answer[..answer.len().min(200)]
-    );
+    assert!(answer.starts_with("HTTP/1.1 413"), "{}", &answer[..answer.len().min(200)]);
 }

@@ -10,9 +10,7 @@ use crate::world::{Hand, with_table};
 
 fn put(dynamo: &Dynamo, key: &str, state: &str) {
     let item = json!({"pk": {"S": key}, "state": {"S": state}});
-    dynamo
-        .call("PutItem", json!({"TableName": "modbox", "Item": item}))
-        .unwrap();
+    dynamo.call("PutItem", json!({"TableName": "modbox", "Item": item})).unwrap();
 }
 
 fn keys(stream: &Stream, after: i64) -> Vec<String> {
@@ -30,9 +28,7 @@ fn masked(mut event: Value) -> Value {
         ("/dynamodb/ApproximateCreationDateTime", "at"),
         ("/dynamodb/SizeBytes", "size"),
     ] {
-        let place = event
-            .pointer_mut(pointer)
-            .unwrap_or_else(|| panic!("{pointer} is there"));
+        let place = event.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} is there"));
         *place = json!(mask);
     }
     event
@@ -44,10 +40,7 @@ fn expected(name: &str, images: Value) -> Value {
         "ApproximateCreationDateTime": "at", "Keys": {"pk": {"S": "a"}}, "SequenceNumber": "sequence",
         "SizeBytes": "size", "StreamViewType": "NEW_AND_OLD_IMAGES",
     });
-    change
-        .as_object_mut()
-        .unwrap()
-        .extend(images.as_object().unwrap().clone());
+    change.as_object_mut().unwrap().extend(images.as_object().unwrap().clone());
     json!({
         "eventID": "id", "eventName": name, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
         "awsRegion": "us-east-1", "eventSourceARN": "arn", "dynamodb": change,
@@ -63,24 +56,15 @@ async fn records_are_as_lambda_delivers_them(dynamo: Dynamo) {
 
     let records = dynamo.stream("modbox").read_after(0, 10).unwrap();
     let image = |state: &str| json!({"pk": {"S": "a"}, "state": {"S": state}});
-    let events: Vec<Value> = records
-        .iter()
-        .map(|record| masked(record.event.clone()))
-        .collect();
+    let events: Vec<Value> = records.iter().map(|record| masked(record.event.clone())).collect();
     assert_eq!(events[0], expected("INSERT", json!({"NewImage": image("1")})));
-    assert_eq!(
-        events[1],
-        expected("MODIFY", json!({"OldImage": image("1"), "NewImage": image("2")}))
-    );
+    assert_eq!(events[1], expected("MODIFY", json!({"OldImage": image("1"), "NewImage": image("2")})));
     assert_eq!(events[2], expected("REMOVE", json!({"OldImage": image("2")})));
     assert!(records.is_sorted_by(|one, next| one.sequence < next.sequence));
     let number = &records[0].event["dynamodb"]["SequenceNumber"];
     assert_eq!(number.as_str().unwrap().len(), 21);
     assert_eq!(records[0].key, records[2].key);
-    let after = dynamo
-        .stream("modbox")
-        .read_after(records[0].sequence, 1)
-        .unwrap();
+    let after = dynamo.stream("modbox").read_after(records[0].sequence, 1).unwrap();
     assert_eq!(after, records[1..2]);
 }
 
@@ -98,19 +82,11 @@ async fn a_record_is_the_same_on_a_virtual_clock() {
 async fn a_removal_by_ttl_says_that_it_was_dynamodb() {
     let clock = Hand::at(1_000);
     let (dynamo, _cloud, client) = with_table(Dynamo::in_memory_with_clock(clock.clone()).unwrap()).await;
-    let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder()
-        .attribute_name("ttl")
-        .enabled(true);
+    let ttl = aws_sdk_dynamodb::types::TimeToLiveSpecification::builder().attribute_name("ttl").enabled(true);
     let request = client.update_time_to_live().table_name("modbox");
-    request
-        .time_to_live_specification(ttl.build().unwrap())
-        .send()
-        .await
-        .unwrap();
+    request.time_to_live_specification(ttl.build().unwrap()).send().await.unwrap();
     let item = json!({"pk": {"S": "a"}, "ttl": {"N": "1010"}});
-    dynamo
-        .call("PutItem", json!({"TableName": "modbox", "Item": item}))
-        .unwrap();
+    dynamo.call("PutItem", json!({"TableName": "modbox", "Item": item})).unwrap();
     let mut written = dynamo.stream("modbox").written();
 
     clock.turn(Duration::from_secs(10));
@@ -180,11 +156,7 @@ impl Consumed {
     async fn new() -> Self {
         let (dynamo, _cloud, _client) = with_table(Dynamo::in_memory().unwrap()).await;
         let stream = dynamo.stream("modbox");
-        Self {
-            dynamo,
-            stream,
-            creates: 0,
-        }
+        Self { dynamo, stream, creates: 0 }
     }
 
     fn create(&mut self) -> Duration {
@@ -218,8 +190,5 @@ async fn ten_thousand_creates_slow_a_write_by_less_than_a_quarter() {
     };
     let (last, first) = (0..500).map(|_| (old.create(), new.create())).unzip();
     let (last, first) = (median(last), median(first));
-    assert!(
-        last < first * 5 / 4,
-        "a write took {first:?} at first and {last:?} at last"
-    );
+    assert!(last < first * 5 / 4, "a write took {first:?} at first and {last:?} at last");
 }

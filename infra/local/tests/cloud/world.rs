@@ -38,8 +38,7 @@ impl Hand {
     }
 
     pub(crate) fn turn(&self, by: Duration) {
-        self.0
-            .fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
     }
 }
 
@@ -79,13 +78,7 @@ pub(crate) fn stand_ins(dynamo: Dynamo) -> StandIns {
         Arc::clone(&bus) as _,
         Arc::clone(&queue) as _,
     );
-    StandIns {
-        clock,
-        dynamo,
-        bus,
-        queue,
-        cloud,
-    }
+    StandIns { clock, dynamo, bus, queue, cloud }
 }
 
 macro_rules! client {
@@ -123,15 +116,10 @@ pub(crate) async fn with_table(dynamo: Dynamo) -> (Arc<Dynamo>, Arc<Cloud>, aws_
 }
 
 pub(crate) async fn create_table(client: &aws_sdk_dynamodb::Client) {
-    let name = AttributeDefinition::builder()
-        .attribute_name("pk")
-        .attribute_type(ScalarAttributeType::S);
-    let key = KeySchemaElement::builder()
-        .attribute_name("pk")
-        .key_type(KeyType::Hash);
-    let stream = StreamSpecification::builder()
-        .stream_enabled(true)
-        .stream_view_type(StreamViewType::NewAndOldImages);
+    let name = AttributeDefinition::builder().attribute_name("pk").attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder().attribute_name("pk").key_type(KeyType::Hash);
+    let stream =
+        StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
     client
         .create_table()
         .table_name("modbox")

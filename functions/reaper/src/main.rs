@@ -1,0 +1,10 @@
+//! Wiring of the `reaper` function.
+
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let app = &reaper::App::from_env().await?;
+    run(service_fn(async |event: LambdaEvent<_>| reaper::handler(app, event.payload).await)).await
+}

@@ -1,0 +1,140 @@
+//! What runs the containers of a task: the seam between the ECS stand-in and processes, containers or a simulation.
+
+use std::{collections::BTreeMap, fmt, fmt::Debug, net::IpAddr, pin::Pin, time::Duration};
+
+use tokio::sync::{mpsc, watch};
+
+/// A start under way.
+pub type Starting = Pin<Box<dyn Future<Output = Result<Handle, StartError>> + Send>>;
+
+/// Runs the containers of tasks.
+pub trait Engine: Debug + Send + Sync {
+    /// Starts the containers of a task; resolves when they run, or with why they never will.
+    ///
+    /// A failed start leaves nothing behind. Once `cancelled` says so the start may be given up, with any error; an
+    /// engine that does not look is right too, only slower, since what it starts is then stopped at once.
+    fn start(&self, launch: Launch, cancelled: Cancelled) -> Starting;
+}
+
+/// What is to be started: a task definition with the overrides of one RunTask applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    pub task_arn: String,
+    /// In the order of the task definition.
+    pub containers: Vec<Container>,
+    pub cpu: Option<String>,
+    pub memory: Option<String>,
+}
+
+impl Launch {
+    /// The last part of the ARN: 32 hexadecimal digits.
+    pub fn task_id(&self) -> &str {
+        self.task_arn.rsplit('/').next().unwrap_or(&self.task_arn)
+    }
+
+    pub fn container(&self, name: &str) -> Option<&Container> {
+        self.containers.iter().find(|container| container.name == name)
+    }
+
+    /// The longest time that a container of this task has between SIGTERM and SIGKILL.
+    pub fn stop_timeout(&self) -> Duration {
+        let timeouts = self.containers.iter().map(|container| container.stop_timeout);
+        timeouts.max().unwrap_or_default()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct Container {
+    pub name: String,
+    pub image: String,
+    /// Empty: what the image says.
+    pub entry_point: Vec<String>,
+    /// Empty: what the image says.
+    pub command: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub essential: bool,
+    /// The time between SIGTERM and SIGKILL.
+    pub stop_timeout: Duration,
+}
+
+impl Debug for Container {
+    /// Shows the names of the environment, not its values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Container")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("environment", &self.environment.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A started task. Dropping it ends the task by force.
+#[derive(Debug)]
+pub struct Handle {
+    /// The task's address, as ECS reports it.
+    pub address: IpAddr,
+    /// Orders to end every container: none starts again, repeating an order changes nothing.
+    pub stop: mpsc::UnboundedSender<Stop>,
+    /// Each container's exit, once. The channel ends when nothing of the task is left.
+    pub exits: mpsc::UnboundedReceiver<Exit>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// SIGTERM to each container, and SIGKILL once its `stop_timeout` has passed.
+    Gracefully,
+    /// SIGKILL.
+    ByForce,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    pub container: String,
+    /// 128 + n when signal n ended it.
+    pub code: i32,
+    /// What ECS would say beside the code, such as `OutOfMemoryError: …`.
+    pub reason: Option<String>,
+}
+
+/// Why a task did not start, in ECS's form: `CannotPullContainerError: …`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct StartError {
+    pub reason: String,
+    /// The container that could not be started; unset when it was the task as a whole.
+    pub container: Option<String>,
+}
+
+impl StartError {
+    /// Says why the task as a whole did not start.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), container: None }
+    }
+
+    /// Says that it was because of this container.
+    pub fn of(container: &Container, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), container: Some(container.name.clone()) }
+    }
+}
+
+/// Tells an engine that nobody wants the start any more.
+#[derive(Clone, Debug)]
+pub struct Cancelled(watch::Receiver<bool>);
+
+impl Cancelled {
+    /// The two ends; sending `true`, or dropping the sender, cancels.
+    pub fn pair() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Resolves once the start is cancelled.
+    pub async fn cancelled(&mut self) {
+        // An error means that the sender is gone, and with it whoever wanted the start.
+        let _ = self.0.wait_for(|cancelled| *cancelled).await;
+    }
+}

@@ -1,0 +1,178 @@
+//! Everything that the stand-in remembers, behind one lock, so that what belongs together happens at once.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use modbox_sandbox::{Clock, Ids, Timestamp};
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Settings,
+    definitions::Definitions,
+    engine::Engine,
+    events,
+    rates::Bucket,
+    task::{Status, Task},
+    tokens::Tokens,
+};
+
+/// How long a stopped task can still be described.
+pub(super) const RETENTION: Duration = Duration::from_secs(60 * 60);
+
+/// What the operations and the tasks' actors share.
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn Ids>,
+    /// How many tasks are not STOPPED.
+    pub(super) live: watch::Sender<usize>,
+    world: Mutex<World>,
+}
+
+pub(super) struct World {
+    pub(super) definitions: Definitions,
+    pub(super) tasks: Tasks,
+    pub(super) tokens: Tokens,
+    pub(super) launches: Bucket,
+    /// Set at shutdown: no task is accepted any more.
+    pub(super) closed: bool,
+    events: mpsc::UnboundedSender<Value>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        settings: Settings,
+        engine: Arc<dyn Engine>,
+        (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>),
+        events: mpsc::UnboundedSender<Value>,
+    ) -> Self {
+        let world = World {
+            definitions: Definitions::default(),
+            tasks: Tasks::default(),
+            tokens: Tokens::default(),
+            launches: Bucket::full(settings.launch_burst, settings.launches_per_second),
+            closed: false,
+            events,
+        };
+        Self { settings, engine, clock, ids, live: watch::Sender::new(0), world: Mutex::new(world) }
+    }
+
+    /// The world as it is now, with what has aged out forgotten.
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.forget(self.clock.now());
+        world
+    }
+
+    /// Changes a task; if `change` says that it did, the version rises and the event goes out, in that order for all.
+    pub(super) fn change(&self, key: u64, change: impl FnOnce(&mut Task, Timestamp) -> bool) {
+        self.world().change(self, key, change);
+    }
+}
+
+impl World {
+    pub(super) fn change(
+        &mut self,
+        shared: &Shared,
+        key: u64,
+        change: impl FnOnce(&mut Task, Timestamp) -> bool,
+    ) {
+        let now = shared.clock.now();
+        let Some(task) = self.tasks.get_mut(key) else {
+            return;
+        };
+        if !change(task, now) {
+            return;
+        }
+        task.version += 1;
+        let stopped = task.status == Status::Stopped;
+        self.emit(shared, key, now);
+        if stopped {
+            self.tasks.stopped.push_back((now, key));
+            shared.live.send_modify(|live| *live = live.saturating_sub(1));
+        }
+    }
+
+    /// Adds a task and tells of it.
+    pub(super) fn add(&mut self, shared: &Shared, task: Task, now: Timestamp) -> u64 {
+        let key = self.tasks.add(task);
+        shared.live.send_modify(|live| *live += 1);
+        self.emit(shared, key, now);
+        key
+    }
+
+    fn emit(&self, shared: &Shared, key: u64, now: Timestamp) {
+        if let Some(task) = self.tasks.get(key) {
+            let event = events::task_state_change(task, shared.ids.random(), now);
+            // Nobody listening any more is the listener's choice.
+            let _ = self.events.send(event);
+        }
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((stopped_at, key)) = self.tasks.stopped.front().copied() {
+            if now.since(stopped_at) < RETENTION {
+                return;
+            }
+            self.tasks.stopped.pop_front();
+            if let Some(token) = self.tasks.remove(key).and_then(|task| task.token) {
+                self.tokens.forget(&token, key);
+            }
+        }
+    }
+}
+
+/// The tasks in the order of their creation, also found by id.
+///
+/// Memory is bounded by time: a stopped task is kept for [`RETENTION`], and the launch rate bounds how many that are.
+#[derive(Default)]
+pub(super) struct Tasks {
+    last_key: u64,
+    by_key: BTreeMap<u64, Task>,
+    by_id: BTreeMap<String, u64>,
+    /// Oldest end first.
+    stopped: VecDeque<(Timestamp, u64)>,
+}
+
+impl Tasks {
+    fn add(&mut self, task: Task) -> u64 {
+        self.last_key += 1;
+        self.by_id.insert(task.id.clone(), self.last_key);
+        self.by_key.insert(self.last_key, task);
+        self.last_key
+    }
+
+    fn remove(&mut self, key: u64) -> Option<Task> {
+        let task = self.by_key.remove(&key)?;
+        self.by_id.remove(&task.id);
+        Some(task)
+    }
+
+    fn get_mut(&mut self, key: u64) -> Option<&mut Task> {
+        self.by_key.get_mut(&key)
+    }
+
+    pub(super) fn get(&self, key: u64) -> Option<&Task> {
+        self.by_key.get(&key)
+    }
+
+    /// Finds a task of a cluster by id or ARN.
+    pub(super) fn find(&self, cluster: &str, reference: &str) -> Option<(u64, &Task)> {
+        let id = reference.rsplit('/').next()?;
+        let key = *self.by_id.get(id)?;
+        let task = self.by_key.get(&key)?;
+        let named = !reference.starts_with("arn:") || reference == task.arn();
+        (named && task.cluster == cluster).then_some((key, task))
+    }
+
+    /// Those created after `key`.
+    pub(super) fn after(&self, key: u64) -> impl Iterator<Item = (u64, &Task)> {
+        let later = self.by_key.range(key.saturating_add(1)..);
+        later.map(|(key, task)| (*key, task))
+    }
+}

@@ -1,0 +1,79 @@
+//! Ends what is left of a task whose sidecar did not end it.
+
+use std::{
+    fs, io,
+    net::Ipv4Addr,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use modbox_sandbox::contract;
+use modbox_sidecar::tree::{Process, kill_pass, marked};
+
+use super::scratch::Scratch;
+
+/// How long killed processes have to go.
+const BOUND: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// By what a task's processes are known when their sidecar is gone.
+#[derive(Debug)]
+pub(super) struct Traces {
+    pub(super) address: Ipv4Addr,
+    /// The process group that the containers were started in.
+    pub(super) group: Option<i32>,
+    pub(super) scratch: Scratch,
+}
+
+impl Traces {
+    fn select(&self, all: &[Process]) -> Vec<Process> {
+        let mark = format!("{}={}", contract::TASK_ADDRESS, self.address);
+        let is_ours = |process: &&Process| {
+            self.group == Some(process.group)
+                || marked(process.pid, |entry| entry == mark.as_bytes())
+                || works_in(process, self.scratch.folder())
+        };
+        all.iter().filter(is_ours).copied().collect()
+    }
+}
+
+fn works_in(process: &Process, folder: &Path) -> bool {
+    let cwd = fs::read_link(format!("/proc/{}/cwd", process.pid.as_raw_nonzero()));
+    cwd.is_ok_and(|cwd| cwd.starts_with(folder))
+}
+
+/// Kills all that the traces lead to; says whether it is gone. Blocks for two seconds at most.
+pub(super) fn kill(traces: &Traces) -> bool {
+    let until = Instant::now() + BOUND;
+    while kill_pass(|all| traces.select(all)) > 0 {
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    true
+}
+
+/// Ends each task that has a folder below `tasks`; gives their ids.
+pub(super) fn sweep(tasks: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(tasks) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut swept = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let scratch = Scratch::at(entry.path());
+        if let Some(address) = scratch.address() {
+            let group = None;
+            let scratch = scratch.clone();
+            if !kill(&Traces { address, group, scratch }) {
+                tracing::warn!(task.id = ?entry.file_name(), "failed to end a task of an earlier run");
+            }
+        }
+        scratch.remove_now()?;
+        swept.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    Ok(swept)
+}

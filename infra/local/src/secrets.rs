@@ -1,0 +1,38 @@
+//! What is generated once and kept in the data folder, readable by its owner alone.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use modbox_control::Keys;
+use modbox_sandbox::Ids;
+
+/// The deployment's keys.
+pub(crate) fn keys(data: &Path, ids: &dyn Ids) -> io::Result<Keys> {
+    let text = kept(&data.join("keys"), || Keys::generate("k1", [ids.random(), ids.random()]))?;
+    text.parse().map_err(|error| {
+        io::Error::new(io::ErrorKind::InvalidData, format!("{}/keys: {error}", data.display()))
+    })
+}
+
+/// The API token of the machine's user.
+pub(crate) fn token(data: &Path, ids: &dyn Ids) -> io::Result<String> {
+    kept(&data.join("token"), || format!("mbx_{:032x}", ids.random()))
+}
+
+fn kept(path: &Path, generate: impl FnOnce() -> String) -> io::Result<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = generate();
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            writeln!(file, "{text}")?;
+            file.sync_all()?;
+            Ok(text)
+        }
+        Err(error) => Err(error),
+    }
+}

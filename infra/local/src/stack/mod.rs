@@ -1,0 +1,277 @@
+//! A deployed stack in one process: the table, the functions, and what calls them.
+
+mod filters;
+mod table;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use axum::Router;
+use futures::future::BoxFuture;
+use modbox_aws::{
+    Connection,
+    bus::Bus as EventBus,
+    queue::DeadLetters,
+    table::{Table, Token},
+    tasks::{TaskSettings, Tasks},
+};
+use modbox_control::{Api, Control, Keys, Launcher, Observer, Reaper, UrlTemplate};
+use modbox_sandbox::{Clock, Ids, UserId};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    aws_json::{Answer, AwsError},
+    bus::Bus,
+    cloud::{Cloud, Service},
+    dynamo::{Dynamo, StorageError},
+    ecs::{self, Ecs, Engine},
+    plumbing::{self, Handler, Running, handler, mapping::Mapping, pump::Pump, schedule::Schedule},
+    queue::{self, Queue},
+};
+
+/// The name of the table.
+pub const TABLE: &str = "modbox";
+/// The name of the deployment.
+pub const STACK: &str = "local";
+/// The name of the bus on which lifecycle events are published.
+pub const EVENT_BUS: &str = "modbox";
+/// The image of a sandbox whose caller names none.
+pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
+const DEAD_LETTERS: &str = "modbox-dead-letters";
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What a stack is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub dynamo: Arc<Dynamo>,
+    pub engine: Arc<dyn Engine>,
+    pub ecs: ecs::Settings,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub keys: Keys,
+    /// How often the schedule calls; a minute in AWS.
+    pub tick: Duration,
+}
+
+/// A running stack.
+#[derive(Debug)]
+pub struct Stack {
+    pub cloud: Arc<Cloud>,
+    pub dynamo: Arc<Dynamo>,
+    pub ecs: Ecs,
+    pub bus: Arc<Bus>,
+    pub queue: Arc<Queue>,
+    pub table: Table,
+    api: Api,
+    clock: Arc<dyn Clock>,
+    pump: Pump,
+    schedule: Running,
+    observer: Running,
+    forward: CancellationToken,
+}
+
+/// Why a stack cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the table cannot be made: {0}")]
+    Table(#[from] AwsError),
+    #[error("the table's stream cannot be read: {0}")]
+    Stream(#[from] StorageError),
+    #[error("a filter cannot be read: {0}")]
+    Filter(#[from] plumbing::filter::InvalidFilter),
+}
+
+impl Service for Ecs {
+    fn call<'a>(&'a self, operation: &'a str, body: Value) -> BoxFuture<'a, Answer> {
+        Box::pin(Ecs::call(self, operation, body))
+    }
+}
+
+impl Stack {
+    /// Makes the table if it is not there, and starts everything that calls the functions.
+    pub fn start(parts: Parts) -> Result<Self, StartError> {
+        table::ensure(&parts.dynamo)?;
+        let sources = || (Arc::clone(&parts.clock), Arc::clone(&parts.ids));
+        let (changes, changed) = mpsc::unbounded_channel();
+        let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
+        let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
+        let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
+        let cloud = Cloud::new(
+            Arc::clone(&parts.dynamo) as _,
+            Arc::new(ecs.clone()),
+            Arc::clone(&bus) as _,
+            Arc::clone(&queue) as _,
+        );
+        let functions = Functions { cloud: &cloud, parts: &parts };
+
+        let stream = parts.dynamo.stream(TABLE);
+        let reaper = functions.reaper();
+        let mappings = vec![
+            Mapping::new("launcher", filters::launcher()?, functions.launcher()),
+            Mapping::new("reaper", filters::reaper()?, Arc::clone(&reaper)),
+        ];
+        let schedule = Schedule {
+            name: "modbox-reaper".to_owned(),
+            period: parts.tick,
+            function: reaper,
+            clock: Arc::clone(&parts.clock),
+            ids: Arc::clone(&parts.ids),
+        };
+        let (events, delivered) = mpsc::unbounded_channel();
+        let forward = CancellationToken::new();
+        tokio::spawn(forward_until(forward.clone(), changed, events));
+        Ok(Self {
+            api: functions.api(),
+            table: functions.table("local"),
+            pump: Pump::start(stream, mappings),
+            schedule: schedule.start(),
+            observer: plumbing::events::start(delivered, functions.observer()),
+            forward,
+            ecs,
+            bus,
+            queue,
+            clock: Arc::clone(&parts.clock),
+            dynamo: Arc::clone(&parts.dynamo),
+            cloud,
+        })
+    }
+
+    /// The API, as the `api` function serves it.
+    pub fn router(&self) -> Router {
+        modbox_http::router(self.api.clone())
+    }
+
+    /// Lets a user in with an API token.
+    pub async fn admit(&self, user: &str, token: &str) -> Result<(), modbox_aws::Error> {
+        let known = Token {
+            user: UserId::new(user),
+            created_at: self.clock.now(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        self.table.put_token(token, &known).await
+    }
+
+    /// The dead letters, as they were sent.
+    pub fn dead_letters(&self) -> Vec<queue::Message> {
+        self.queue.messages(&queue::url(DEAD_LETTERS))
+    }
+
+    /// Waits until every record of the stream so far has been handled.
+    pub async fn caught_up(&self) -> Result<(), StorageError> {
+        self.pump.caught_up().await
+    }
+
+    /// Ends every task and sees to it that the rows say so. Launches that are not under way wait for the next start.
+    pub async fn shutdown(self, why: &str, grace: Duration) {
+        self.pump.shutdown().await;
+        self.schedule.shutdown().await;
+        self.ecs.stop_all(why, grace).await;
+        self.forward.cancel();
+        self.observer.finished().await;
+    }
+}
+
+/// Hands ECS's events on until it is told to stop, and then what is left: the observer's queue ends with them.
+async fn forward_until(
+    stop: CancellationToken,
+    mut from: mpsc::UnboundedReceiver<Value>,
+    to: mpsc::UnboundedSender<Value>,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            event = from.recv() => match event.map(|event| to.send(event)) {
+                Some(Ok(())) => {}
+                Some(Err(_)) | None => return,
+            },
+        }
+    }
+    while let Ok(event) = from.try_recv() {
+        if to.send(event).is_err() {
+            return;
+        }
+    }
+}
+
+/// The functions, each on a connection of its own, so that the cloud can tell their calls apart.
+struct Functions<'a> {
+    cloud: &'a Arc<Cloud>,
+    parts: &'a Parts,
+}
+
+impl Functions<'_> {
+    fn connection(&self, caller: &str) -> Connection {
+        Connection::through(SharedHttpClient::new(self.cloud.connector(caller)))
+    }
+
+    fn table(&self, caller: &str) -> Table {
+        Table::new(&self.connection(caller), TABLE, RETENTION)
+    }
+
+    fn control(&self, caller: &str) -> Control {
+        Control::new(self.table(caller), Arc::clone(&self.parts.clock), Arc::clone(&self.parts.ids))
+    }
+
+    fn tasks(&self, caller: &str) -> Tasks {
+        let settings = TaskSettings {
+            cluster: self.parts.ecs.cluster.clone(),
+            stack: STACK.to_owned(),
+            // ECS wants one; the stand-in takes any.
+            subnets: vec!["subnet-local".to_owned()],
+            security_groups: Vec::new(),
+            assign_public_ip: false,
+            sidecar_image: "modbox/sidecar".to_owned(),
+            execution_role_arn: None,
+            log_group: None,
+        };
+        Tasks::new(&self.connection(caller), settings)
+    }
+
+    fn bus(&self, caller: &str) -> EventBus {
+        EventBus::new(&self.connection(caller), EVENT_BUS)
+    }
+
+    fn dead_letters(&self, caller: &str) -> DeadLetters {
+        DeadLetters::new(&self.connection(caller), queue::url(DEAD_LETTERS))
+    }
+
+    fn api(&self) -> Api {
+        let keys = self.parts.keys.clone();
+        Api::new(self.control("api"), keys, UrlTemplate::loopback(), DEFAULT_IMAGE.to_owned())
+    }
+
+    fn launcher(&self) -> Handler {
+        const NAME: &str = "launcher";
+        let launcher =
+            Launcher::new(self.control(NAME), self.tasks(NAME), self.bus(NAME), self.parts.keys.clone());
+        let app = Arc::new(launcher::App { launcher, dead_letters: self.dead_letters(NAME) });
+        handler(move |event| {
+            let app = Arc::clone(&app);
+            async move { launcher::handler(&app, event).await.map_err(|error| error.to_string()) }
+        })
+    }
+
+    fn reaper(&self) -> Handler {
+        const NAME: &str = "reaper";
+        let reaper = Reaper::new(self.control(NAME), self.tasks(NAME), self.bus(NAME));
+        let app = Arc::new(reaper::App::new(reaper, self.dead_letters(NAME)));
+        handler(move |event| {
+            let app = Arc::clone(&app);
+            async move { reaper::handler(&app, event).await.map_err(|error| error.to_string()) }
+        })
+    }
+
+    fn observer(&self) -> Handler {
+        const NAME: &str = "observer";
+        let app =
+            observer::App { observer: Observer::new(self.control(NAME), self.bus(NAME), STACK.to_owned()) };
+        let app = Arc::new(app);
+        handler(move |event| {
+            let app = Arc::clone(&app);
+            async move { observer::handler(&app, event).await.map_err(|error| error.to_string()) }
+        })
+    }
+}

@@ -1,0 +1,26 @@
+use axum::body::Body;
+use http_body_util::BodyExt;
+
+use crate::failure::Failure;
+
+/// The largest body that is read, in bytes.
+pub(crate) const LIMIT: usize = 1_000_000;
+/// What is read beyond it and thrown away, so that a client that is still sending gets to read the refusal.
+const PATIENCE: usize = 16 * LIMIT;
+
+/// Reads the whole body.
+pub(crate) async fn read(mut body: Body) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Failure::Incomplete)?;
+        let Some(data) = frame.data_ref() else { continue };
+        length = length.saturating_add(data.len());
+        if length <= LIMIT {
+            bytes.extend_from_slice(data);
+        } else if length > PATIENCE {
+            break;
+        }
+    }
+    if length > LIMIT { Err(Failure::TooLarge) } else { Ok(bytes) }
+}

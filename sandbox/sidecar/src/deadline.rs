@@ -1,0 +1,34 @@
+use std::process::ExitCode;
+
+use modbox_sandbox::contract::EXPIRED_EXIT_CODE;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::clock::WallClock;
+use crate::settings::Settings;
+use crate::watch::{Event, Watch};
+use crate::{STOPPED_EXIT_CODE, refuse};
+
+/// The essential container that exits at the deadline, which makes ECS stop the task it is in.
+pub(crate) fn run() -> ExitCode {
+    let settings = Settings::default();
+    let expires_at = match settings.expires_at() {
+        Ok(expires_at) => expires_at,
+        Err(unusable) => return refuse(unusable),
+    };
+    let mut watch = match Watch::start(&settings, expires_at, &[SIGTERM, SIGINT], Box::new(WallClock)) {
+        Ok(watch) => watch,
+        Err(error) => return refuse(error),
+    };
+    loop {
+        match watch.next() {
+            Event::Expired => return expired(),
+            Event::Signal(_) => return ExitCode::from(STOPPED_EXIT_CODE),
+            Event::Nothing => {}
+        }
+    }
+}
+
+/// The exit code by which an expired task is known from one that was stopped.
+pub(crate) fn expired() -> ExitCode {
+    ExitCode::from(u8::try_from(EXPIRED_EXIT_CODE).unwrap_or(u8::MAX))
+}

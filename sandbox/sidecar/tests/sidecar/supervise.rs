@@ -1,0 +1,312 @@
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use modbox_sidecar::tree::{self, Pid, Signal};
+use modbox_sidecar::{ContainerSpec, Ending, ReportLine, TaskSpec, Variables};
+use tempfile::TempDir;
+
+use crate::world::{LONG, Sidecar, Stub, eventually, in_millis, millis};
+
+/// A task in a folder of its own; its processes are known by a variable they inherit.
+struct Scene {
+    folder: TempDir,
+    task: TaskSpec,
+}
+
+impl Scene {
+    fn new(stop_timeout_ms: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let report = folder.path().join("report");
+        let task = TaskSpec { containers: Vec::new(), stop_timeout_ms, report, env: Variables::default() };
+        Self { folder, task }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn mark(&self) -> String {
+        format!("SCENE={}", self.folder.path().display())
+    }
+
+    /// Adds a container that runs this script.
+    fn runs(mut self, name: &str, essential: bool, script: &str) -> Self {
+        let folder = self.folder.path().to_str().unwrap();
+        let env = [("SCENE", folder), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
+        self.task.containers.push(ContainerSpec {
+            name: name.to_owned(),
+            essential,
+            program: "bash".into(),
+            args: vec!["-c".to_owned(), script.to_owned()],
+            env: env.into_iter().collect(),
+            cwd: self.folder.path().to_owned(),
+            stdout: self.path("out"),
+            stderr: self.path("err"),
+        });
+        self
+    }
+
+    fn expires_in(mut self, millis: u64) -> Self {
+        self.task.env = [("MODBOX_EXPIRES_AT_MS", in_millis(millis))].into_iter().collect();
+        self
+    }
+
+    fn start(&self) -> Sidecar {
+        let mut sidecar = Sidecar::start(&["deadline", "--supervise"], &[]);
+        sidecar.tell(&serde_json::to_vec(&self.task).unwrap());
+        sidecar
+    }
+
+    fn report(&self) -> Vec<ReportLine> {
+        let text = fs::read_to_string(&self.task.report).unwrap_or_default();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    }
+
+    fn pid(&self, container: &str) -> Pid {
+        let mut found = None;
+        eventually("a start in the report", || {
+            found = self.report().iter().find_map(|line| match line {
+                ReportLine::Started { name, pid } if name == container => Pid::from_raw(*pid),
+                _ => None,
+            });
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    fn code(&self, container: &str) -> Option<i32> {
+        self.report().iter().find_map(|line| match line {
+            ReportLine::Exited { name, code } if name == container => Some(*code),
+            _ => None,
+        })
+    }
+
+    fn alive(&self) -> usize {
+        let mark = self.mark();
+        let all = tree::snapshot();
+        let ours = all.iter().filter(|process| !process.ended);
+        ours.filter(|process| tree::marked(process.pid, |entry| entry == mark.as_bytes())).count()
+    }
+
+    /// Waits until the scripts have made these files.
+    fn made(&self, names: &[&str]) {
+        eventually("the scripts", || names.iter().all(|name| self.path(name).exists()));
+    }
+
+    #[track_caller]
+    fn over(&self, ending: Ending) {
+        assert_eq!(self.alive(), 0, "{:?}", self.report());
+        assert_eq!(self.report().last(), Some(&ReportLine::Ended(ending)));
+    }
+}
+
+#[test]
+fn expiry_ends_what_ignores_signals_left_the_group_or_forked_twice() {
+    let scene = Scene::new(300).expires_in(1_500).runs(
+        "main",
+        true,
+        "trap '' TERM
+         setsid bash -c 'trap \"\" TERM; touch left; while :; do sleep 1; done' &
+         (setsid bash -c 'bash -c \"trap \\\"\\\" TERM; touch twice; while :; do sleep 1; done\" & exit' &)
+         touch main; while :; do sleep 1; done",
+    );
+    let mut sidecar = scene.start();
+    scene.made(&["main", "left", "twice"]);
+    assert_eq!(sidecar.code(), 124);
+    assert!((millis(1_400)..millis(4_500)).contains(&sidecar.age()), "{:?}", sidecar.age());
+    assert_eq!(scene.code("main"), Some(137));
+    scene.over(Ending::Expired);
+}
+
+#[test]
+fn what_obeys_is_not_waited_for() {
+    let scene = Scene::new(6_000).expires_in(400).runs("main", true, "exec sleep 60");
+    let mut sidecar = scene.start();
+    assert_eq!(sidecar.code(), 124);
+    assert!(sidecar.age() < millis(4_000), "{:?}", sidecar.age());
+    assert_eq!(scene.code("main"), Some(143));
+    scene.over(Ending::Expired);
+}
+
+#[test]
+fn daemons_that_outlive_an_essential_container_end_too() {
+    let scene = Scene::new(2_000)
+        .runs(
+            "main",
+            true,
+            "setsid bash -c 'trap \"exit 0\" TERM; touch daemon; while :; do sleep 0.1; done' &
+            while [ ! -e daemon ]; do sleep 0.01; done; exit 7",
+        )
+        .runs("other", false, "exec sleep 60");
+    let mut sidecar = scene.start();
+    assert_eq!(sidecar.code(), 0);
+    assert_eq!((scene.code("main"), scene.code("other")), (Some(7), Some(143)));
+    scene.over(Ending::Exited);
+}
+
+#[test]
+fn a_container_that_is_not_essential_is_only_reported() {
+    let scene = Scene::new(500).runs("ready", false, "exit 3").runs("main", true, "exec sleep 60");
+    let mut sidecar = scene.start();
+    eventually("the report", || scene.code("ready") == Some(3));
+    assert_eq!(scene.alive(), 1);
+    sidecar.signal(Signal::TERM);
+    assert_eq!(sidecar.code(), 143);
+    scene.over(Ending::Stopped);
+}
+
+#[test]
+fn sigterm_leaves_time_to_end_well() {
+    let script = "trap 'sleep 0.3; touch saved; exit 5' TERM; touch up; while :; do sleep 0.05; done";
+    let scene = Scene::new(5_000).runs("main", true, script);
+    let mut sidecar = scene.start();
+    scene.made(&["up"]);
+    sidecar.signal(Signal::TERM);
+    assert_eq!(sidecar.code(), 143);
+    assert!(scene.path("saved").exists());
+    assert_eq!(scene.code("main"), Some(5));
+    scene.over(Ending::Stopped);
+}
+
+#[test]
+fn sigusr1_leaves_none() {
+    let scene =
+        Scene::new(60_000).runs("main", true, "trap 'touch saved' TERM; touch up; while :; do sleep 1; done");
+    let mut sidecar = scene.start();
+    scene.made(&["up"]);
+    sidecar.signal(Signal::USR1);
+    assert_eq!(sidecar.code(), 137);
+    assert!(!scene.path("saved").exists());
+    scene.over(Ending::Stopped);
+}
+
+#[test]
+fn sigusr1_cuts_a_grace_short() {
+    let scene = Scene::new(60_000).runs(
+        "main",
+        true,
+        "trap 'touch asked' TERM; touch up; while :; do sleep 0.05; done",
+    );
+    let mut sidecar = scene.start();
+    scene.made(&["up"]);
+    sidecar.signal(Signal::TERM);
+    scene.made(&["asked"]);
+    sidecar.signal(Signal::USR1);
+    assert_eq!(sidecar.code(), 143);
+    scene.over(Ending::Stopped);
+}
+
+#[test]
+fn a_stopped_process_is_asked_and_ends() {
+    let scene =
+        Scene::new(5_000).runs("main", true, "trap 'exit 6' TERM; touch up; while :; do sleep 0.05; done");
+    let mut sidecar = scene.start();
+    scene.made(&["up"]);
+    rustix::process::kill_process(scene.pid("main"), Signal::STOP).unwrap();
+    sidecar.signal(Signal::TERM);
+    assert_eq!(sidecar.code(), 143);
+    assert_eq!(scene.code("main"), Some(6));
+    scene.over(Ending::Stopped);
+}
+
+#[test]
+fn what_forks_all_the_time_is_ended() {
+    let scene = Scene::new(100).runs(
+        "main",
+        true,
+        "trap '' TERM; touch up; while :; do (setsid sleep 30 &); sleep 0.005; done",
+    );
+    let mut sidecar = scene.start();
+    scene.made(&["up"]);
+    eventually("some forks", || scene.alive() > 10);
+    let asked = Instant::now();
+    sidecar.signal(Signal::TERM);
+    assert_eq!(sidecar.code(), 143);
+    assert!(asked.elapsed() < millis(3_000), "{:?}", asked.elapsed());
+    scene.over(Ending::Stopped);
+}
+
+#[test]
+fn a_container_has_exactly_its_environment_and_its_output_is_appended() {
+    let mut scene = Scene::new(500).runs("main", true, "exit 0");
+    scene.task.containers[0].program = "/usr/bin/env".into();
+    scene.task.containers[0].args = Vec::new();
+    scene.task.containers[0].env = [("ONLY", "this")].into_iter().collect();
+    fs::write(scene.path("out"), "before\n").unwrap();
+    assert_eq!(scene.start().code(), 0);
+    assert_eq!(fs::read_to_string(scene.path("out")).unwrap(), "before\nONLY=this\n");
+}
+
+#[test]
+fn a_program_that_is_not_there_ends_the_task_as_a_shell_would_say_it() {
+    let mut scene = Scene::new(500).runs("main", true, "").runs("other", false, "exec sleep 60");
+    scene.task.containers[0].program = "/nowhere".into();
+    assert_eq!(scene.start().code(), 0);
+    assert_eq!(scene.code("main"), Some(127));
+    scene.over(Ending::Exited);
+}
+
+#[test]
+fn containers_share_a_group_that_is_not_the_sidecars() {
+    let scene = Scene::new(500).runs("main", true, "exec sleep 60").runs("other", true, "exec sleep 60");
+    let mut sidecar = scene.start();
+    let (main, other) = (scene.pid("main"), scene.pid("other"));
+    let group = |pid| tree::read(pid).unwrap().group;
+    assert_eq!((group(main), group(other)), (main.as_raw_nonzero().get(), main.as_raw_nonzero().get()));
+    assert_ne!(group(sidecar.pid()), group(main));
+    sidecar.signal(Signal::TERM);
+    assert_eq!(sidecar.code(), 143);
+}
+
+#[test]
+fn containers_die_with_a_sidecar_that_is_killed() {
+    let scene = Scene::new(500).runs("main", true, "exec sleep 60");
+    let sidecar = scene.start();
+    scene.pid("main");
+    sidecar.signal(Signal::KILL);
+    eventually("the end of the container", || scene.alive() == 0);
+}
+
+#[test]
+fn a_task_that_has_expired_is_not_started() {
+    let mut scene = Scene::new(500).runs("main", true, "touch up");
+    scene.task.env = [("MODBOX_EXPIRES_AT_MS", "1")].into_iter().collect();
+    assert_eq!(scene.start().code(), 124);
+    assert_eq!(scene.report(), [ReportLine::Ended(Ending::Expired)]);
+    assert!(!scene.path("up").exists());
+}
+
+#[test]
+fn an_extension_holds_while_supervising() {
+    let later = in_millis(2_000);
+    let api = Stub::start(move |_| (200, format!(r#"{{"expires_at_unix_ms":{later}}}"#)));
+    let mut scene = Scene::new(300).expires_in(700).runs("main", true, "exec sleep 60");
+    let api_url = api.url();
+    let more = [("MODBOX_API_URL", &*api_url), ("MODBOX_SANDBOX_ID", "box"), ("MODBOX_TASK_TOKEN", "hush")];
+    for (name, value) in more {
+        scene.task.env.0.insert(name.to_owned(), value.to_owned());
+    }
+    let mut sidecar = scene.start();
+    assert_eq!(sidecar.code(), 124);
+    assert!((millis(1_900)..millis(4_500)).contains(&sidecar.age()), "{:?}", sidecar.age());
+    scene.over(Ending::Expired);
+}
+
+#[test]
+fn a_hung_sidecar_is_ended_from_outside_with_everything() {
+    let scene = Scene::new(500).runs("main", true, "setsid bash -c 'touch up; sleep 60; :' & wait");
+    let sidecar = scene.start();
+    scene.made(&["up"]);
+    sidecar.signal(Signal::STOP);
+    assert!(tree::kill_tree(sidecar.pid()));
+    assert_eq!(scene.alive(), 0);
+}
+
+#[test]
+fn a_document_that_is_none_is_refused_without_a_trace() {
+    let mut sidecar = Sidecar::start(&["deadline", "--supervise"], &[]);
+    sidecar.tell(br#"{"containers":[]"#);
+    assert_eq!(sidecar.code(), 2);
+    assert!(sidecar.age() < LONG.min(Duration::from_secs(2)));
+}

@@ -1,0 +1,71 @@
+//! Real processes: each test starts a tree of its own and ends it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot start its processes has failed")]
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use modbox_tree::{Pid, Signal, descendants, kill_tree, marked, read, snapshot};
+
+fn bash(script: &str, mark: &str) -> Child {
+    Command::new("bash").args(["-c", script]).env("TREE_TEST", mark).stdin(Stdio::null()).spawn().unwrap()
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+fn carrying(mark: &str) -> usize {
+    let mark = format!("TREE_TEST={mark}");
+    snapshot()
+        .iter()
+        .filter(|process| !process.ended && marked(process.pid, |entry| entry == mark.as_bytes()))
+        .count()
+}
+
+fn within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let until = Instant::now() + limit;
+    while !holds() {
+        assert!(Instant::now() < until, "{what} did not happen in {limit:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_tree_is_seen_whole_and_ended_whole() {
+    let mark = format!("whole-{}", std::process::id());
+    let mut child = bash("sleep 60 & setsid sleep 60 & (sleep 60; true) & wait", &mark);
+    within(Duration::from_secs(5), "the tree", || descendants(pid(&child)).len() >= 4);
+    assert!(kill_tree(pid(&child)));
+    assert_eq!(carrying(&mark), 0);
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_stopped_root_that_ignores_signals_is_ended_with_its_children() {
+    let mark = format!("stopped-{}", std::process::id());
+    let mut child = bash("trap '' TERM; sleep 60 & wait", &mark);
+    within(Duration::from_secs(5), "the child", || descendants(pid(&child)).len() == 1);
+    rustix::process::kill_process(pid(&child), Signal::STOP).unwrap();
+    assert!(kill_tree(pid(&child)));
+    assert_eq!(carrying(&mark), 0);
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_tree_that_forks_all_the_time_is_ended() {
+    let mark = format!("forks-{}", std::process::id());
+    let mut child = bash("while :; do sleep 0.01 & sleep 0.002; done", &mark);
+    within(Duration::from_secs(5), "forking", || !descendants(pid(&child)).is_empty());
+    assert!(kill_tree(pid(&child)));
+    within(Duration::from_secs(1), "the end of it", || carrying(&mark) == 0);
+    child.wait().unwrap();
+}
+
+#[test]
+fn ending_what_is_gone_changes_nothing() {
+    let mut child = bash("exit 0", "gone");
+    within(Duration::from_secs(5), "the end", || read(pid(&child)).is_some_and(|process| process.ended));
+    assert!(kill_tree(pid(&child)));
+    child.wait().unwrap();
+    assert!(kill_tree(pid(&child)));
+}

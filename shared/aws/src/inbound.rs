@@ -1,0 +1,111 @@
+//! What wakes the functions: records of the table's stream, state changes of tasks, the schedule.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use modbox_sandbox::SandboxId;
+use serde_json::{Value, json};
+
+use crate::{
+    Error,
+    table::{Item, Row, id_of},
+    tasks::Observed,
+};
+
+/// One change of one item.
+#[derive(Debug)]
+pub struct Record {
+    pub sequence_number: String,
+    /// The item's key, or what can be told of it.
+    pub key: String,
+    /// The sandbox it is about; absent for a key of another kind.
+    pub id: Option<SandboxId>,
+    /// The item is new.
+    pub inserted: bool,
+    /// A live sandbox ended by this change, its row still there.
+    pub ended: bool,
+    /// A live row was removed: its last image.
+    removed: Option<Value>,
+    /// DynamoDB's TTL removed it.
+    pub by_ttl: bool,
+}
+
+/// The records of a stream event, in order. One that is damaged is still there, without an id.
+pub fn records(event: &Value) -> Vec<Record> {
+    event.get("Records").and_then(Value::as_array).into_iter().flatten().map(record).collect()
+}
+
+/// The answer by which Lambda learns which records to deliver again.
+pub fn batch_answer<'a>(failed: impl IntoIterator<Item = &'a str>) -> Value {
+    let failures: Vec<_> = failed.into_iter().map(|sequence| json!({"itemIdentifier": sequence})).collect();
+    json!({"batchItemFailures": failures})
+}
+
+fn record(record: &Value) -> Record {
+    let at = |path: &str| record.pointer(path);
+    let text = |path: &str| at(path).and_then(Value::as_str).unwrap_or_default();
+    let key = text("/dynamodb/Keys/pk/S");
+    let (was_live, is_live) =
+        (at("/dynamodb/OldImage/live").is_some(), at("/dynamodb/NewImage/live").is_some());
+    let is_there = at("/dynamodb/NewImage").is_some();
+    Record {
+        sequence_number: text("/dynamodb/SequenceNumber").to_owned(),
+        key: key.to_owned(),
+        id: id_of(key),
+        inserted: text("/eventName") == "INSERT",
+        ended: was_live && !is_live && is_there,
+        removed: (was_live && !is_there).then(|| at("/dynamodb/OldImage").cloned()).flatten(),
+        by_ttl: text("/userIdentity/principalId") == "dynamodb.amazonaws.com",
+    }
+}
+
+impl Record {
+    /// The live row that this record removed.
+    pub fn removed_row(&self) -> Option<Result<Row, Error>> {
+        let image = self.removed.as_ref()?;
+        Some(match item(image) {
+            Some(item) => Row::read("stream", &item),
+            None => Err(Error::Corrupt {
+                table: "stream".to_owned(),
+                key: self.key.clone(),
+                reason: "its image is not in DynamoDB's JSON".to_owned(),
+            }),
+        })
+    }
+}
+
+/// The task of a state-change event; nothing if the event is of another kind.
+pub fn task_state_change(event: &Value) -> Option<Observed> {
+    let kind = event.get("detail-type").and_then(Value::as_str)?;
+    if kind != "ECS Task State Change" {
+        return None;
+    }
+    Observed::of_event(event.get("detail")?)
+}
+
+/// Converts an image from the stream's JSON to the SDK's types.
+fn item(image: &Value) -> Option<Item> {
+    image.as_object()?.iter().map(|(name, value)| Some((name.clone(), attribute(value)?))).collect()
+}
+
+fn attribute(value: &Value) -> Option<AttributeValue> {
+    let (kind, value) = value.as_object()?.iter().next()?;
+    let text = || value.as_str().map(ToOwned::to_owned);
+    Some(match kind.as_str() {
+        "S" => AttributeValue::S(text()?),
+        "N" => AttributeValue::N(text()?),
+        "BOOL" => AttributeValue::Bool(value.as_bool()?),
+        "B" => AttributeValue::B(Blob::new(STANDARD.decode(value.as_str()?).ok()?)),
+        "NULL" => AttributeValue::Null(true),
+        "L" => AttributeValue::L(value.as_array()?.iter().map(attribute).collect::<Option<_>>()?),
+        "M" => AttributeValue::M(
+            value
+                .as_object()?
+                .iter()
+                .map(|(name, value)| Some((name.clone(), attribute(value)?)))
+                .collect::<Option<HashMap<_, _>>>()?,
+        ),
+        _ => return None,
+    })
+}

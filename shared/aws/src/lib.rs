@@ -1,0 +1,15 @@
+//! AWS, as Modbox uses it: the only crate that names `aws_sdk_*`.
+//!
+//! It stores what the domain says and reports what AWS says; it decides nothing. What answers is chosen by endpoint:
+//! AWS itself, or the cloud of `infra/local`.
+
+pub mod bus;
+mod connection;
+mod error;
+pub mod inbound;
+pub mod queue;
+pub mod table;
+pub mod tasks;
+
+pub use connection::{Connection, MissingVariable};
+pub use error::Error;

@@ -1,0 +1,73 @@
+//! The dead-letter queue for items that cannot be decoded (rule 2).
+
+use aws_sdk_sqs::Client;
+use serde_json::json;
+
+use crate::{Connection, Error, error::classify, inbound::Record};
+
+/// Handle on the dead-letter queue; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DeadLetters {
+    client: Client,
+    url: String,
+}
+
+/// What cannot be handled, and what is needed to repair it: never the item itself, which may hold secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The function that gave it up.
+    pub function: &'static str,
+    /// The item's key.
+    pub key: String,
+    /// Where the stream told of it.
+    pub sequence_number: String,
+    pub reason: String,
+}
+
+impl DeadLetters {
+    pub fn new(connection: &Connection, url: impl Into<String>) -> Self {
+        Self { client: connection.sqs(), url: url.into() }
+    }
+
+    /// Decides about a record that failed: one that may succeed later is delivered again, and its sequence number
+    /// answered; any other is sent here with its key and acknowledged, so that nothing waits behind it.
+    pub async fn settle<'a>(
+        &self,
+        function: &'static str,
+        record: &'a Record,
+        retryable: bool,
+        error: &(dyn std::error::Error + Sync),
+    ) -> Option<&'a str> {
+        let sequence = record.sequence_number.as_str();
+        if retryable {
+            tracing::warn!(function, item.key = record.key, %error, "record is delivered again");
+            return Some(sequence);
+        }
+        tracing::error!(function, item.key = record.key, %error, "record goes to the dead-letter queue");
+        let letter = DeadLetter {
+            function,
+            key: record.key.clone(),
+            sequence_number: sequence.to_owned(),
+            reason: error.to_string(),
+        };
+        match self.send(&letter).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::error!(function, item.key = record.key, %error, "dead letter was not taken");
+                Some(sequence)
+            }
+        }
+    }
+
+    /// Sends it; only then may its record be acknowledged.
+    pub async fn send(&self, letter: &DeadLetter) -> Result<(), Error> {
+        let body = json!({
+            "function": letter.function,
+            "key": letter.key,
+            "sequence_number": letter.sequence_number,
+            "reason": letter.reason,
+        });
+        let send = self.client.send_message().queue_url(&self.url).message_body(body.to_string());
+        send.send().await.map(drop).map_err(|error| classify("SendMessage", error))
+    }
+}

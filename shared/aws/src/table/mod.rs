@@ -1,0 +1,130 @@
+//! The table: every item of Modbox, and the conditional writes that keep it true.
+//!
+//! Gets are consistent. Writes are conditional on the version that was read; a write whose answer was lost is
+//! recognised by its `write` attribute when it is tried again.
+
+mod attributes;
+mod commit;
+mod create;
+mod index;
+mod row;
+mod task_definition;
+mod token;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use modbox_sandbox::{Name, SandboxId, UserId};
+
+pub use attributes::Item;
+use attributes::{Reader, key_of};
+pub use commit::Committed;
+pub use create::{Created, IdempotencyKey};
+pub use index::{ATTENTION, BY_OWNER, BY_OWNER_LIVE};
+pub(crate) use row::id_of;
+pub use row::{ATTENTION_SHARDS, Row};
+pub use token::Token;
+
+use crate::{Connection, Error, error::classify};
+
+/// Handle on the table; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Table {
+    client: Client,
+    name: Arc<str>,
+    retention: Duration,
+}
+
+/// BatchGetItem takes no more keys than this.
+const BATCH: usize = 100;
+
+impl Table {
+    /// `retention` is how long an ended sandbox is kept as history.
+    pub fn new(connection: &Connection, name: &str, retention: Duration) -> Self {
+        Self { client: connection.dynamodb(), name: name.into(), retention }
+    }
+
+    /// Opens the connection, so that the first request does not pay for it. Its answer does not matter.
+    pub async fn warm(&self) {
+        drop(self.get("WARM#").await);
+    }
+
+    /// The sandbox of that id, read consistently.
+    pub async fn load(&self, id: SandboxId) -> Result<Option<Row>, Error> {
+        self.get(&row::key(id)).await?.map(|item| Row::read(&self.name, &item)).transpose()
+    }
+
+    /// The sandboxes of those ids, read consistently, in the order asked for; one that is gone is left out.
+    pub async fn load_many(&self, ids: &[SandboxId]) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(BATCH) {
+            rows.extend(self.load_batch(chunk).await?);
+        }
+        let mut ordered = Vec::with_capacity(rows.len());
+        for id in ids {
+            if let Some(at) = rows.iter().position(|row| row.sandbox.id == *id) {
+                ordered.push(rows.swap_remove(at));
+            }
+        }
+        Ok(ordered)
+    }
+
+    async fn load_batch(&self, ids: &[SandboxId]) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::with_capacity(ids.len());
+        let mut keys: Vec<Item> = ids.iter().map(|id| key_of(&row::key(*id))).collect();
+        while !keys.is_empty() {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&*self.name, wanted.map_err(|error| malformed("BatchGetItem", &error))?)
+                .send()
+                .await
+                .map_err(|error| classify("BatchGetItem", error))?;
+            for item in answer.responses().and_then(|tables| tables.get(&*self.name)).into_iter().flatten() {
+                rows.push(Row::read(&self.name, item)?);
+            }
+            let rest = answer.unprocessed_keys().and_then(|tables| tables.get(&*self.name));
+            keys = rest.map(|rest| rest.keys().to_vec()).unwrap_or_default();
+        }
+        Ok(rows)
+    }
+
+    /// The newest sandbox of that owner and name, whether it lives or not.
+    pub async fn find(&self, owner: &UserId, name: &Name) -> Result<Option<SandboxId>, Error> {
+        let Some(item) = self.get(&create::name_key(owner, name)).await? else {
+            return Ok(None);
+        };
+        Reader::new(&self.name, &item)?.parsed("id").map(Some)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Item>, Error> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_of(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| classify("GetItem", error))?;
+        Ok(answer.item)
+    }
+
+    async fn put(&self, item: Item) -> Result<(), Error> {
+        let put = self.client.put_item().table_name(&*self.name).set_item(Some(item));
+        put.send().await.map(drop).map_err(|error| classify("PutItem", error))
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// The SDK's builders refuse a request that lacks a member; ours never do.
+fn malformed(operation: &'static str, error: &dyn std::error::Error) -> Error {
+    Error::Refused { operation, code: "MalformedRequest".to_owned(), message: error.to_string() }
+}

@@ -1,0 +1,117 @@
+//! The task definition: what all tasks of one image share.
+
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping,
+};
+use modbox_sandbox::{Spec, contract};
+use sha2::{Digest, Sha256};
+
+use super::Tasks;
+use crate::{Error, error::classify};
+
+/// How long ECS waits between SIGTERM and SIGKILL; Fargate's least.
+const STOP_TIMEOUT_SECONDS: i32 = 2;
+
+/// A registration, before ECS knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    family: String,
+    image: String,
+    sidecar_image: String,
+    readiness_port: Option<u16>,
+    execution_role_arn: Option<String>,
+    log_group: Option<String>,
+    region: String,
+}
+
+impl Definition {
+    /// Names the registration by all that is in it.
+    pub fn hash(&self) -> String {
+        use std::fmt::Write as _;
+        let rendered = format!("1 {STOP_TIMEOUT_SECONDS} {self:?}");
+        let mut hash = String::new();
+        for byte in Sha256::digest(rendered.as_bytes()).iter().take(16) {
+            // Writing to a String cannot fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
+        hash
+    }
+
+    fn containers(&self) -> Vec<ContainerDefinition> {
+        let port = self.readiness_port.map(|port| PortMapping::builder().container_port(port.into()).build());
+        let main =
+            self.container(contract::MAIN, &self.image, true).set_port_mappings(port.map(|port| vec![port]));
+        let deadline =
+            self.container(contract::DEADLINE, &self.sidecar_image, true).command(contract::DEADLINE);
+        let ready = self.container(contract::READY, &self.sidecar_image, false).command(contract::READY);
+        let mut containers = vec![main.build(), deadline.build()];
+        if self.readiness_port.is_some() {
+            containers.push(ready.build());
+        }
+        containers
+    }
+
+    fn container(
+        &self,
+        name: &str,
+        image: &str,
+        essential: bool,
+    ) -> aws_sdk_ecs::types::builders::ContainerDefinitionBuilder {
+        ContainerDefinition::builder()
+            .name(name)
+            .image(image)
+            .essential(essential)
+            .stop_timeout(STOP_TIMEOUT_SECONDS)
+            .set_log_configuration(self.logs(name))
+            // A deployment without a caller's variables still registers a definition that overrides can extend.
+            .set_environment(Some(Vec::<KeyValuePair>::new()))
+    }
+
+    fn logs(&self, container: &str) -> Option<LogConfiguration> {
+        let group = self.log_group.as_ref()?;
+        LogConfiguration::builder()
+            .log_driver(LogDriver::Awslogs)
+            .options("awslogs-group", group)
+            .options("awslogs-region", &self.region)
+            .options("awslogs-stream-prefix", container)
+            .build()
+            .ok()
+    }
+}
+
+impl Tasks {
+    /// The registration that a sandbox of that spec needs.
+    pub fn definition(&self, spec: &Spec) -> Definition {
+        Definition {
+            family: format!("modbox-{}", self.settings.stack),
+            image: spec.image.clone(),
+            sidecar_image: self.settings.sidecar_image.clone(),
+            readiness_port: spec.readiness_port,
+            execution_role_arn: self.settings.execution_role_arn.clone(),
+            log_group: self.settings.log_group.clone(),
+            region: self.region.clone(),
+        }
+    }
+
+    /// Registers it and answers its ARN. Registering twice makes two revisions, each as good as the other.
+    pub async fn register(&self, definition: &Definition) -> Result<String, Error> {
+        let answer = self
+            .client
+            .register_task_definition()
+            .family(format!("{}-{}", definition.family, definition.hash()))
+            .network_mode(NetworkMode::Awsvpc)
+            .requires_compatibilities(Compatibility::Fargate)
+            .cpu("256")
+            .memory("1024")
+            .set_execution_role_arn(definition.execution_role_arn.clone())
+            .set_container_definitions(Some(definition.containers()))
+            .send()
+            .await
+            .map_err(|error| classify("RegisterTaskDefinition", error))?;
+        let arn = answer.task_definition().and_then(|definition| definition.task_definition_arn());
+        arn.map(ToOwned::to_owned).ok_or_else(|| Error::Unavailable {
+            operation: "RegisterTaskDefinition",
+            message: "the answer names no task definition".to_owned(),
+        })
+    }
+}

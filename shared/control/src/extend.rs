@@ -1,0 +1,18 @@
+//! Extend: a new deadline, over row and name in one transaction.
+
+use std::time::Duration;
+
+use modbox_aws::table::Row;
+use modbox_sandbox::{Event, UserId};
+
+use crate::{Api, Error, Selector};
+
+impl Api {
+    /// Moves the deadline to `ttl` from now, later or earlier. It can neither lose to an expiry nor undo one: a
+    /// sandbox that is over is refused.
+    pub async fn extend(&self, owner: &UserId, selector: &Selector, ttl: Duration) -> Result<Row, Error> {
+        let row = self.get(owner, selector).await?;
+        let event = Event::Extend { expires_at: self.control.now() + ttl };
+        Ok(self.control.change(row, &event).await?.row)
+    }
+}

@@ -1,0 +1,135 @@
+//! Launch: the task that a row wants, exactly once.
+
+use modbox_aws::{
+    bus::{Bus, Moment},
+    inbound::Record,
+    table::Row,
+    tasks::{Definition, Launched, Overrides, TaskEnvironment, Tasks},
+};
+use modbox_sandbox::{Effect, Event, Launch, LaunchRefusal, Provisioning, State, TaskArn};
+
+use crate::{Control, Error, Keys};
+
+/// What the `launcher` function does: RunTask, and StopTask where the row no longer wants what it started.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    control: Control,
+    tasks: Tasks,
+    bus: Bus,
+    keys: Keys,
+}
+
+impl Launcher {
+    pub fn new(control: Control, tasks: Tasks, bus: Bus, keys: Keys) -> Self {
+        Self { control, tasks, bus, keys }
+    }
+
+    /// Launches what the record's row wants as of now. Idempotent: a redelivery finds what was done.
+    ///
+    /// An error means that the record is to be delivered again; whatever is wrong with the one row is in the row.
+    pub async fn launch(&self, record: &Record) -> Result<(), Error> {
+        let Some(id) = record.id else { return Ok(()) };
+        let row = match self.control.load(id).await {
+            Err(Error::NotFound) => return Ok(()),
+            row => row?,
+        };
+        if record.inserted {
+            self.bus.publish(&row.sandbox, &Moment::Accepted).await?;
+        }
+        let now = self.control.now();
+        match row.sandbox.state {
+            State::Provisioning(Provisioning { launch: Launch::Wanted { attempt }, launch_by })
+                if now < launch_by && !row.sandbox.is_over(now) =>
+            {
+                self.start(row, attempt).await
+            }
+            // Somebody else has launched it, or nobody wants it any more.
+            _ => Ok(()),
+        }
+    }
+
+    async fn start(&self, row: Row, attempt: u32) -> Result<(), Error> {
+        match self.run(&row, attempt).await {
+            Ok(Launched::Task(seen)) => self.record(row, seen).await,
+            Ok(Launched::Refused(refusal)) => self.refused(row, refusal).await,
+            Ok(Launched::DefinitionGone) => {
+                let message = "its task definition was deregistered again and again".to_owned();
+                self.refused(row, LaunchRefusal { attempt, message, retryable: true }).await
+            }
+            Err(error) if error.retryable() => Err(error),
+            Err(error) => {
+                let message = error.to_string();
+                self.refused(row, LaunchRefusal { attempt, message, retryable: false }).await
+            }
+        }
+    }
+
+    async fn run(&self, row: &Row, attempt: u32) -> Result<Launched, Error> {
+        let overrides = self.overrides(row)?;
+        let definition = self.tasks.definition(&row.sandbox.spec);
+        let arn = match self.control.table.task_definition(&definition.hash()).await? {
+            Some(arn) => arn,
+            None => self.register(&definition).await?,
+        };
+        let answer = self.tasks.run(&row.sandbox, attempt, &arn, &overrides).await?;
+        let Launched::DefinitionGone = answer else {
+            return Ok(answer);
+        };
+        let arn = self.register(&definition).await?;
+        Ok(self.tasks.run(&row.sandbox, attempt, &arn, &overrides).await?)
+    }
+
+    async fn register(&self, definition: &Definition) -> Result<String, Error> {
+        let arn = self.tasks.register(definition).await?;
+        self.control.table.put_task_definition(&definition.hash(), &arn).await?;
+        tracing::info!(task_definition.arn = arn, "task definition was registered");
+        Ok(arn)
+    }
+
+    fn overrides(&self, row: &Row) -> Result<Overrides, Error> {
+        let sandbox = &row.sandbox;
+        let caller = match &row.env {
+            Some(sealed) => self.keys.open(&row.key_id, sandbox.id, sealed)?,
+            None => return Err(Error::Unsealable),
+        };
+        let access_token = self.keys.access_token(&row.key_id, sandbox.id)?;
+        let task_token = self.keys.task_token(&row.key_id, sandbox.id, sandbox.incarnation)?;
+        let environment =
+            TaskEnvironment { caller: &caller, access_token: &access_token, task_token: &task_token };
+        Ok(Overrides::new(sandbox, &environment))
+    }
+
+    /// Records the task, and stops it at once where the row no longer wants it (rule 4).
+    async fn record(&self, row: Row, seen: modbox_sandbox::TaskSeen) -> Result<(), Error> {
+        let arn = seen.arn.clone();
+        match self.control.change(row, &Event::TaskSeen(seen)).await {
+            Ok(changed) if changed.effects.contains(&Effect::Stop(arn.clone())) => {
+                self.stop(&arn).await?;
+                self.control.change(changed.row, &Event::StopSent { arn }).await.map(drop)
+            }
+            Ok(_) => Ok(()),
+            Err(Error::NotFound) => self.stop(&arn).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn stop(&self, arn: &TaskArn) -> Result<(), Error> {
+        tracing::info!(task.arn = %arn, "task is stopped: its sandbox ended while it was launched");
+        self.tasks.stop(arn, "modbox: the sandbox ended while its task was launched").await?;
+        Ok(())
+    }
+
+    async fn refused(&self, row: Row, refusal: LaunchRefusal) -> Result<(), Error> {
+        tracing::warn!(
+            sandbox.id = %row.sandbox.id,
+            attempt = refusal.attempt,
+            retryable = refusal.retryable,
+            reason = refusal.message,
+            "ECS refused to start a task"
+        );
+        match self.control.change(row, &Event::LaunchRefused(refusal)).await {
+            Ok(_) | Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The use cases of Modbox, one file per verb: load → apply → commit, and what follows from it.
+//!
+//! Four structs, one per function, hold what that function may touch: [`Api`] cannot reach ECS, [`Observer`] cannot
+//! start or stop anything, and only [`Api`] and [`Launcher`] hold keys.
+
+mod change;
+mod clock;
+mod create;
+mod destroy;
+mod error;
+mod extend;
+mod get;
+mod keys;
+mod kill;
+mod launch;
+mod list;
+mod observe;
+mod orphans;
+mod ready;
+mod reap;
+pub mod settings;
+mod sweep;
+mod token;
+mod url;
+mod wait;
+
+pub use change::{Changed, Control};
+pub use clock::{SystemClock, SystemIds};
+pub use create::{Accepted, Order};
+pub use error::Error;
+pub use get::Selector;
+pub use keys::{InvalidKeys, Keys};
+pub use launch::Launcher;
+pub use list::Listing;
+pub use observe::Observer;
+pub use reap::Reaper;
+pub use token::Rejection;
+pub use url::UrlTemplate;
+pub use wait::Waited;
+
+/// What the `api` function does: decides and commits intent. It has no way to call ECS.
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub(crate) control: Control,
+    pub(crate) keys: Keys,
+    pub(crate) sandbox_url: UrlTemplate,
+    pub(crate) default_image: String,
+}
+
+impl Api {
+    pub fn new(control: Control, keys: Keys, sandbox_url: UrlTemplate, default_image: String) -> Self {
+        Self { control, keys, sandbox_url, default_image }
+    }
+
+    /// The time by which its answers are given.
+    pub fn now(&self) -> modbox_sandbox::Timestamp {
+        self.control.now()
+    }
+
+    /// A fresh random number, for ids of requests.
+    pub fn random(&self) -> u128 {
+        self.control.random()
+    }
+}

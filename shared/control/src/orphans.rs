@@ -1,0 +1,53 @@
+//! Orphans: tasks of this deployment that no row wants.
+
+use std::time::Duration;
+
+use modbox_aws::tasks::Sighting;
+use modbox_sandbox::{Effect, Event};
+
+use crate::{Error, Reaper};
+
+/// How old a task must be before nobody wanting it means that nobody will.
+const MIN_AGE: Duration = Duration::from_secs(2 * 60);
+
+impl Reaper {
+    /// Compares every running task with its row and stops what no row wants; answers how many were stopped.
+    ///
+    /// A task that its row does not know yet is recorded there, and stopped by the stream if the row is over.
+    pub async fn stop_orphans(&self) -> Result<usize, Error> {
+        let arns = self.tasks.all_running().await?;
+        let now = self.control.now();
+        let mut sightings = self.tasks.describe(&arns).await?.sightings;
+        sightings.retain(|sighting| sighting.created_at.is_some_and(|at| now.since(at) >= MIN_AGE));
+        let ids: Vec<_> = sightings.iter().map(|sighting| sighting.id).collect();
+        let rows = self.control.table.load_many(&ids).await?;
+        let mut stopped = 0;
+        for sighting in sightings {
+            let row = rows.iter().find(|row| row.sandbox.id == sighting.id).cloned();
+            stopped += usize::from(self.is_stopped_orphan(row, sighting).await?);
+        }
+        Ok(stopped)
+    }
+
+    async fn is_stopped_orphan(
+        &self,
+        row: Option<modbox_aws::table::Row>,
+        sighting: Sighting,
+    ) -> Result<bool, Error> {
+        let Sighting { id, seen, .. } = sighting;
+        let arn = seen.arn.clone();
+        let wanted = match row {
+            None => false,
+            Some(row) => match self.control.change(row, &Event::TaskSeen(seen)).await {
+                Ok(changed) => !changed.effects.contains(&Effect::Stop(arn.clone())),
+                Err(Error::NotFound | Error::Refused(_)) => false,
+                Err(error) => return Err(error),
+            },
+        };
+        if !wanted {
+            tracing::warn!(sandbox.id = %id, task.arn = %arn, "an orphan is stopped");
+            self.tasks.stop(&arn, "modbox: no sandbox wants this task").await?;
+        }
+        Ok(!wanted)
+    }
+}

@@ -1,0 +1,99 @@
+//! What a function reads from its environment, once, at start.
+
+use std::time::Duration;
+
+use modbox_aws::tasks::TaskSettings;
+
+use crate::{InvalidKeys, Keys, UrlTemplate};
+
+/// A variable that is missing or cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSetting {
+    #[error("environment variable {0} is not set")]
+    Missing(&'static str),
+    #[error("environment variable {0} cannot be read: {1}")]
+    Unreadable(&'static str, String),
+}
+
+const DEFAULT_RETENTION_DAYS: u64 = 30;
+
+/// Reads variables by name; a closure, so that what a function needs can be said without a process.
+pub struct Environment<'a>(pub &'a dyn Fn(&str) -> Option<String>);
+
+impl std::fmt::Debug for Environment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+impl Environment<'_> {
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The variable, which must be set.
+    pub fn required(&self, name: &'static str) -> Result<String, InvalidSetting> {
+        self.optional(name).ok_or(InvalidSetting::Missing(name))
+    }
+
+    pub fn table(&self) -> Result<String, InvalidSetting> {
+        self.required("MODBOX_TABLE")
+    }
+
+    /// How long ended sandboxes are kept as history: `MODBOX_RETENTION_DAYS`, 30 days if unset.
+    pub fn retention(&self) -> Result<Duration, InvalidSetting> {
+        const NAME: &str = "MODBOX_RETENTION_DAYS";
+        let days = match self.optional(NAME) {
+            Some(text) => {
+                text.parse::<u64>().map_err(|error| InvalidSetting::Unreadable(NAME, error.to_string()))?
+            }
+            None => DEFAULT_RETENTION_DAYS,
+        };
+        Ok(Duration::from_secs(days.saturating_mul(24 * 60 * 60)))
+    }
+
+    pub fn keys(&self) -> Result<Keys, InvalidSetting> {
+        const NAME: &str = "MODBOX_KEYS";
+        self.required(NAME)?
+            .parse()
+            .map_err(|error: InvalidKeys| InvalidSetting::Unreadable(NAME, error.to_string()))
+    }
+
+    pub fn stack(&self) -> Result<String, InvalidSetting> {
+        self.required("MODBOX_STACK")
+    }
+
+    pub fn event_bus(&self) -> Result<String, InvalidSetting> {
+        self.required("MODBOX_EVENT_BUS")
+    }
+
+    pub fn dead_letter_queue(&self) -> Result<String, InvalidSetting> {
+        self.required("MODBOX_DEAD_LETTER_QUEUE_URL")
+    }
+
+    pub fn sandbox_url(&self) -> Result<UrlTemplate, InvalidSetting> {
+        self.required("MODBOX_SANDBOX_URL").map(UrlTemplate::new)
+    }
+
+    pub fn default_image(&self) -> Result<String, InvalidSetting> {
+        self.required("MODBOX_DEFAULT_IMAGE")
+    }
+
+    /// Where tasks run: cluster, network, and what the sidecars are made of.
+    pub fn tasks(&self) -> Result<TaskSettings, InvalidSetting> {
+        let list = |name: &str| -> Vec<String> {
+            let text = self.optional(name).unwrap_or_default();
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
+        };
+        Ok(TaskSettings {
+            cluster: self.required("MODBOX_CLUSTER")?,
+            stack: self.stack()?,
+            subnets: list("MODBOX_SUBNETS"),
+            security_groups: list("MODBOX_SECURITY_GROUPS"),
+            assign_public_ip: self.optional("MODBOX_ASSIGN_PUBLIC_IP").as_deref() == Some("true"),
+            sidecar_image: self.required("MODBOX_SIDECAR_IMAGE")?,
+            execution_role_arn: self.optional("MODBOX_EXECUTION_ROLE_ARN"),
+            log_group: self.optional("MODBOX_LOG_GROUP"),
+        })
+    }
+}

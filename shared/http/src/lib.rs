@@ -1,0 +1,26 @@
+//! Modbox over HTTP: one `tower` service, the same in Lambda and on one machine.
+//!
+//! A dialect is a directory: its routes, wire types and error body. It maps what the core says and decides nothing.
+
+mod auth;
+mod error;
+mod native;
+mod origin;
+mod path;
+mod request_id;
+
+use std::time::Duration;
+
+use axum::Router;
+use modbox_control::Api;
+
+/// The longest that a request may wait, where what carries it gives up sooner than the dialect's own limit.
+///
+/// An extension of the request, set by whoever knows the carrier.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxWait(pub Duration);
+
+/// Every dialect, on one router.
+pub fn router(api: Api) -> Router {
+    native::router(api)
+}

@@ -1,0 +1,130 @@
+//! Request bodies: read whole, parsed with the place of the first fault, checked with all of them.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::StatusCode,
+};
+use modbox_control::Api;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, Issue};
+
+/// A JSON body. An empty one is `{}`; unknown members are ignored, and `null` is absent.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, api).await.map_err(|rejection| {
+            let too_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            ApiError::of_status(if too_large {
+                StatusCode::PAYLOAD_TOO_LARGE
+            } else {
+                StatusCode::BAD_REQUEST
+            })
+        })?;
+        let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+        parse(text).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let place = std::iter::once("body").chain(path.split('.').filter(|part| *part != "."));
+        let kind = if error.inner().is_data() { "type_error" } else { "json_invalid" };
+        let message = without_value(&error.inner().to_string());
+        ApiError::invalid(vec![Issue::new(&place.collect::<Vec<_>>(), message, kind)])
+    })?;
+    json.end().map_err(|_| {
+        ApiError::invalid(vec![Issue::new(&["body"], "something follows the JSON document", "json_invalid")])
+    })?;
+    Ok(value)
+}
+
+/// serde quotes the offending value, which may be a secret: `invalid type: string "hunter2", expected i64`.
+fn without_value(message: &str) -> String {
+    let expected = message.rfind("expected ").map(|at| &message[at..]);
+    match expected {
+        Some(expected) if message.starts_with("invalid ") => {
+            let end = expected.find(" at line").unwrap_or(expected.len());
+            format!("is of the wrong type, {}", expected.get(..end).unwrap_or(expected))
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Collects what is wrong with a body that could be parsed.
+#[derive(Debug, Default)]
+pub(super) struct Checks(Vec<Issue>);
+
+impl Checks {
+    pub(super) fn fault(&mut self, field: &str, message: impl Into<String>, kind: &'static str) {
+        self.0.push(Issue::new(&["body", field], message, kind));
+    }
+
+    /// The value if it lies in the range; the default if it is absent.
+    pub(super) fn in_range(
+        &mut self,
+        field: &str,
+        value: Option<i64>,
+        (min, max): (u32, u32),
+    ) -> Option<u32> {
+        let value = value?;
+        let inside = u32::try_from(value).ok().filter(|value| (min..=max).contains(value));
+        if inside.is_none() {
+            self.fault(field, format!("must be from {min} to {max}"), "out_of_range");
+        }
+        inside
+    }
+
+    pub(super) fn header_fault(&mut self, header: &str, message: &str) {
+        self.0.push(Issue::new(&["header", header], message, "value_error"));
+    }
+
+    pub(super) fn done(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Sample {
+        #[expect(dead_code, reason = "only parsing is of interest")]
+        ttl_seconds: Option<i64>,
+        #[expect(dead_code, reason = "only parsing is of interest")]
+        env_vars: Option<BTreeMap<String, Option<String>>>,
+    }
+
+    fn fault(text: &str) -> (String, String) {
+        let error = parse::<Sample>(text.as_bytes()).unwrap_err();
+        (error.issues[0].location.join("."), error.issues[0].message.clone())
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_place_and_never_the_value() {
+        assert_eq!(
+            fault(r#"{"ttl_seconds": "hunter2"}"#),
+            ("body.ttl_seconds".to_owned(), "is of the wrong type, expected i64".to_owned())
+        );
+        assert_eq!(fault(r#"{"env_vars": {"A": 17}}"#).0, "body.env_vars.A");
+        assert!(!fault(r#"{"env_vars": "hunter2 expected "}"#).1.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_a_fault_of_the_body() {
+        assert_eq!(fault("{").0, "body");
+        assert_eq!(fault("{} x").0, "body");
+        assert_eq!(fault("[1]").0, "body");
+    }
+}

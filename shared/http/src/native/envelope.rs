@@ -1,0 +1,127 @@
+//! The outermost layer: request ids, and the one form of every error.
+//!
+//! Newer SDKs (modbox-sdk 0.0.12 and later) parse `error`; older ones parse a list in `detail` at 422. Neither can
+//! read the other's form of `detail`, so a caller that names itself as a newer SDK gets `detail: null` at 422.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::HeaderMap,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use modbox_control::Api;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    error::{ApiError, Issue},
+    request_id::RequestId,
+};
+
+pub(super) async fn wrap(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let id = RequestId::new(&api);
+    let newer = is_newer_sdk(request.headers());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if response.status().is_client_error() || response.status().is_server_error() {
+        let made = response.extensions_mut().remove::<ApiError>();
+        let error = made.unwrap_or_else(|| ApiError::of_status(response.status()));
+        if error.status.is_server_error() {
+            let internal = error.internal.as_deref();
+            tracing::error!(request.id = id.0, %method, path, code = error.code, internal, "request failed");
+        }
+        let allow = response.headers().get(axum::http::header::ALLOW).cloned();
+        response = (error.status, Json(body(&error, &id, newer))).into_response();
+        if let Some(allow) = allow {
+            response.headers_mut().insert(axum::http::header::ALLOW, allow);
+        }
+    }
+    id.stamp(&mut response);
+    response
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: ErrorBody<'a>,
+    /// The message; the list of faults for an older caller at 422, null for a newer one.
+    detail: Value,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    retryable: bool,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<Detail<'a>>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    field: String,
+    issue: &'a str,
+}
+
+fn body<'a>(error: &'a ApiError, id: &'a RequestId, newer: bool) -> Envelope<'a> {
+    let detail = match error.issues.as_slice() {
+        [] => json!(error.message),
+        _ if newer => Value::Null,
+        issues => issues.iter().map(fault).collect(),
+    };
+    let details =
+        error.issues.iter().map(|issue| Detail { field: issue.location.join("."), issue: &issue.message });
+    let error = ErrorBody {
+        code: error.code,
+        message: &error.message,
+        hint: error.hint,
+        retryable: error.retryable,
+        request_id: &id.0,
+        details: details.collect(),
+    };
+    Envelope { error, detail }
+}
+
+/// One entry of the older form (seeds/000: `ValidationError`).
+fn fault(issue: &Issue) -> Value {
+    json!({"loc": issue.location, "msg": issue.message, "type": issue.kind})
+}
+
+fn is_newer_sdk(headers: &HeaderMap) -> bool {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if header("x-fern-sdk-name") != Some("modbox-sdk") {
+        return false;
+    }
+    let version = header("x-fern-sdk-version").unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    version >= (0, 0, 12)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, version: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-fern-sdk-name", HeaderValue::from_static(name));
+        headers.insert("x-fern-sdk-version", HeaderValue::from_static(version));
+        headers
+    }
+
+    #[test]
+    fn an_sdk_is_newer_from_0_0_12_on() {
+        assert!(!is_newer_sdk(&HeaderMap::new()));
+        assert!(!is_newer_sdk(&headers("modbox-sdk", "0.0.10")));
+        assert!(is_newer_sdk(&headers("modbox-sdk", "0.0.12")));
+        assert!(is_newer_sdk(&headers("modbox-sdk", "0.1.0")));
+        assert!(is_newer_sdk(&headers("modbox-sdk", "1.0.0")));
+        assert!(!is_newer_sdk(&headers("other-sdk", "0.0.21")));
+        assert!(!is_newer_sdk(&headers("modbox-sdk", "not a version")));
+    }
+}
