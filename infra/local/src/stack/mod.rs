@@ -24,10 +24,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     aws_json::{Answer, AwsError},
     bus::Bus,
-    cloud::{Cloud, Service},
+    cloud::{Cloud, Gate, Service},
     dynamo::{Dynamo, StorageError},
     ecs::{self, Ecs, Engine},
-    plumbing::{self, Handler, Running, handler, mapping::Mapping, pump::Pump, schedule::Schedule},
+    plumbing::{
+        self, Handler, Running, events::Events, handler, mapping::Mapping, pump::Pump, schedule::Schedule,
+    },
     queue::{self, Queue},
 };
 
@@ -40,8 +42,6 @@ pub const EVENT_BUS: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
-/// How often expired items are removed. AWS promises days and takes minutes.
-const TTL_PERIOD: Duration = Duration::from_secs(60);
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a stack is made of.
@@ -55,6 +55,10 @@ pub struct Parts {
     pub keys: Keys,
     /// How often the schedule calls; a minute in AWS.
     pub tick: Duration,
+    /// How often DynamoDB removes the items whose TTL has passed; AWS promises a few days.
+    pub ttl_sweep: Duration,
+    /// Between the functions and the cloud: [`Open`](crate::cloud::Open), unless something is to fail.
+    pub gate: Arc<dyn Gate>,
 }
 
 /// A running stack.
@@ -69,9 +73,10 @@ pub struct Stack {
     api: Api,
     clock: Arc<dyn Clock>,
     pump: Pump,
+    sweep: Schedule,
     schedule: Running,
     ttl: Running,
-    observer: Running,
+    observer: Events,
     forward: CancellationToken,
 }
 
@@ -101,12 +106,13 @@ impl Stack {
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
         let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let cloud = Cloud::new(
+        let services: [Arc<dyn Service>; 4] = [
             Arc::clone(&parts.dynamo) as _,
             Arc::new(ecs.clone()),
             Arc::clone(&bus) as _,
             Arc::clone(&queue) as _,
-        );
+        ];
+        let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
         let functions = Functions { cloud: &cloud, parts: &parts };
 
         let stream = parts.dynamo.stream(TABLE);
@@ -129,7 +135,8 @@ impl Stack {
             api: functions.api(),
             table: functions.table("local"),
             pump: Pump::start(stream, mappings),
-            schedule: schedule.start(),
+            schedule: schedule.clone().start(),
+            sweep: schedule,
             ttl: expire_items(&parts).start(),
             observer: plumbing::events::start(delivered, functions.observer()),
             forward,
@@ -168,6 +175,16 @@ impl Stack {
         self.pump.caught_up().await
     }
 
+    /// Waits until every event that ECS has sent so far is with the observer and was taken by it.
+    pub async fn events_delivered(&self) {
+        self.observer.delivered().await;
+    }
+
+    /// Calls the reaper as the schedule does, now: for those who do not want to wait for the next tick.
+    pub async fn tick(&self) -> Result<Value, String> {
+        self.sweep.call().await
+    }
+
     /// Ends every task and sees to it that the rows say so. Launches that are not under way wait for the next start.
     pub async fn shutdown(self, why: &str, grace: Duration) {
         self.pump.shutdown().await;
@@ -193,7 +210,7 @@ fn expire_items(parts: &Parts) -> Schedule {
     });
     Schedule {
         name: "dynamodb-ttl".to_owned(),
-        period: TTL_PERIOD,
+        period: parts.ttl_sweep,
         function: sweep,
         clock: Arc::clone(&parts.clock),
         ids: Arc::clone(&parts.ids),

@@ -1,0 +1,3 @@
+//! The Modbox API over HTTP, one file per concern.
+
+mod world;

@@ -1,0 +1,3 @@
+//! The product's tests, in one binary.
+
+mod api;
