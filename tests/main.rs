@@ -1,3 +1,4 @@
 //! The product's tests, in one binary.
 
 mod api;
+mod lifecycle;

@@ -23,7 +23,10 @@ async fn a_task_that_exits_ends_its_sandbox_with_the_code() {
 #[tokio::test(start_paused = true)]
 async fn a_task_that_cannot_start_ends_its_sandbox_and_its_wait_with_the_reason() {
     let why = "CannotPullContainerError: no such image";
-    let world = World::build().script(move |_| Script::default().start(Start::Fails(StartError::new(why)))).start().await;
+    let world = World::build()
+        .script(move |_| Script::default().start(Start::Fails(StartError::new(why))))
+        .start()
+        .await;
     let ann = world.user("ann").await;
     let id = create(&ann, "web").await;
     let waited = ann.post("/sandboxes/wait", json!({"task_id": "web", "timeout": 600})).await.expect(200);
@@ -58,7 +61,10 @@ async fn a_task_that_vanishes_is_found_missing() {
     world.engine.end(&arn, "main", 0);
     world.pass(Duration::from_secs(3 * 60 * 60)).await;
     assert_eq!(status(&ann, &id).await, "destroyed");
-    assert!(["exited with code 0", "lost: ECS does not know its task any more"].contains(&reason(&ann, &id).await.as_str()));
+    assert!(
+        ["exited with code 0", "lost: ECS does not know its task any more"]
+            .contains(&reason(&ann, &id).await.as_str())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,8 +84,11 @@ async fn a_destroy_is_accepted_at_any_moment_and_nothing_runs_after_it() {
         assert!(world.engine.running().is_empty(), "destroyed after {millis} ms, and its task runs");
     }
     world.pass(Duration::from_secs(10 * 60)).await;
-    let states: Vec<_> =
-        world.items().into_values().filter_map(|item| item["state"]["S"].as_str().map(ToOwned::to_owned)).collect();
+    let states: Vec<_> = world
+        .items()
+        .into_values()
+        .filter_map(|item| item["state"]["S"].as_str().map(ToOwned::to_owned))
+        .collect();
     assert!(states.iter().all(|state| state == "destroyed"), "{states:?}");
 }
 

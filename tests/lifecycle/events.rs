@@ -42,7 +42,10 @@ async fn an_end_that_nobody_asked_for_is_told() {
     world.engine.end(&world.engine.running()[0], "main", 3);
     world.settle().await;
     let ended = world.events().into_iter().rfind(|event| event["detail"]["id"] == *id).unwrap();
-    assert_eq!((&ended["detail-type"], &ended["detail"]["reason"]), (&json!("Sandbox Ended"), &json!("exited")));
+    assert_eq!(
+        (&ended["detail-type"], &ended["detail"]["reason"]),
+        (&json!("Sandbox Ended"), &json!("exited"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,9 +67,11 @@ async fn a_bus_that_is_down_delays_events_and_nothing_else() {
 async fn no_event_and_no_item_shows_a_value_or_a_token() {
     let world = World::start().await;
     let ann = world.user("ann").await;
-    let accepted = ann.post("/sandboxes", json!({"env_vars": {"PASSWORD": "hunter2-marker"}})).await.expect(201);
+    let accepted =
+        ann.post("/sandboxes", json!({"env_vars": {"PASSWORD": "hunter2-marker"}})).await.expect(201);
     let token = accepted["endpoint"]["access_token"].as_str().unwrap();
-    let readable = |world: &World| format!("{:?}{:?}{:?}", world.items(), world.events(), world.dead_letters());
+    let readable =
+        |world: &World| format!("{:?}{:?}{:?}", world.items(), world.events(), world.dead_letters());
     let mut texts = vec![readable(&world)];
     world.settle().await;
     texts.push(readable(&world));

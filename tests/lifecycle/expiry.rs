@@ -45,7 +45,8 @@ async fn layer_2_the_schedule_ends_what_its_sidecar_did_not() {
 
 #[tokio::test(start_paused = true)]
 async fn layer_2_ends_a_task_that_ignores_sigterm() {
-    let script = |_: &_| Script::default().exit("ready", Duration::from_millis(5), 0).on_stop(OnStop::Ignores);
+    let script =
+        |_: &_| Script::default().exit("ready", Duration::from_millis(5), 0).on_stop(OnStop::Ignores);
     let world = World::build().script(script).tick_every(Duration::from_secs(1)).start().await;
     let ann = world.user("ann").await;
     short_lived(&world, &ann).await;

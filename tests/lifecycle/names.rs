@@ -103,7 +103,9 @@ async fn a_plain_write_that_meets_a_transaction_is_tried_again() {
 async fn a_retry_that_meets_its_own_write_has_succeeded() {
     let world = World::start().await;
     let ann = world.user("ann").await;
-    for (caller, operation) in [("api", "TransactWriteItems"), ("launcher", "PutItem"), ("observer", "PutItem")] {
+    for (caller, operation) in
+        [("api", "TransactWriteItems"), ("launcher", "PutItem"), ("observer", "PutItem")]
+    {
         world.faults.next((caller, operation), 1, Fault::lost());
         let id = running(&world, &ann, &format!("{caller}-{operation}")).await;
         ann.delete(&format!("/sandboxes/{id}")).await.expect(200);

@@ -19,7 +19,11 @@ async fn a_change_that_wants_nothing_wakes_nobody() {
     ann.post(&format!("/sandboxes/{id}/extend"), json!({"ttl_seconds": 600})).await.expect(200);
     world.settle().await;
     let others = |calls: &modbox_local::cloud::Calls| {
-        calls.iter().filter(|((by, _), _)| by == "launcher" || by == "reaper").map(|(_, count)| count).sum::<u64>()
+        calls
+            .iter()
+            .filter(|((by, _), _)| by == "launcher" || by == "reaper")
+            .map(|(_, count)| count)
+            .sum::<u64>()
     };
     assert_eq!(others(&world.calls()), others(&before));
 }
@@ -88,7 +92,10 @@ async fn what_is_destroyed_before_its_launch_never_starts() {
 async fn a_definite_no_that_may_pass_raises_the_attempt_and_tries_again_later() {
     let world = World::start().await;
     let ann = world.user("ann").await;
-    let no = AwsError::client("ClientException", "You've reached the limit on the number of vCPUs you can run concurrently");
+    let no = AwsError::client(
+        "ClientException",
+        "You've reached the limit on the number of vCPUs you can run concurrently",
+    );
     world.faults.next(RUN, 1, Fault::Refused(no));
     let id = create(&ann, "web").await;
     world.settle().await;
@@ -301,7 +308,8 @@ async fn every_read_for_a_caller_is_consistent() {
         }
         Fault::None
     });
-    for path in ["/sandboxes", "/sandboxes?status=running", "/sandboxes/status/web", "/sandboxes/detail/web"] {
+    for path in ["/sandboxes", "/sandboxes?status=running", "/sandboxes/status/web", "/sandboxes/detail/web"]
+    {
         ann.get(path).await.expect(200);
     }
     detail(&ann, &id).await;

@@ -11,7 +11,11 @@ mod row;
 mod task_definition;
 mod token;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -66,9 +70,12 @@ impl Table {
         self.get(&row::key(id)).await?.map(|item| Row::read(&self.name, &item)).transpose()
     }
 
-    /// The sandboxes of those ids, read consistently.
+    /// The sandboxes of those ids, read consistently; an id may come more than once.
     pub async fn load_many(&self, ids: &[SandboxId]) -> Result<Loaded, Error> {
         let mut items = HashMap::with_capacity(ids.len());
+        // DynamoDB refuses a batch that names a key twice.
+        let mut asked = HashSet::with_capacity(ids.len());
+        let ids: Vec<SandboxId> = ids.iter().copied().filter(|id| asked.insert(*id)).collect();
         for chunk in ids.chunks(BATCH) {
             for item in self.load_batch(chunk).await? {
                 items.extend(index::id(&item).map(|id| (id, item)));
@@ -76,23 +83,23 @@ impl Table {
         }
         let mut loaded = Loaded::default();
         for id in ids {
-            match items.remove(id).map(|item| Row::read(&self.name, &item)) {
+            match items.remove(&id).map(|item| Row::read(&self.name, &item)) {
                 Some(Ok(row)) => loaded.rows.push(row),
-                Some(Err(error)) => loaded.damaged.push((*id, error)),
+                Some(Err(error)) => loaded.damaged.push((id, error)),
                 None => {}
             }
         }
         Ok(loaded)
     }
 
-    /// Takes an item that cannot be read out of the attention index, so that the schedule does not meet it again.
+    /// Takes an item that cannot be read out of what wakes anybody: the attention index, and the stream's filters.
     pub async fn set_aside(&self, id: SandboxId) -> Result<(), Error> {
         self.client
             .update_item()
             .table_name(&*self.name)
             .set_key(Some(key_of(&row::key(id))))
             .condition_expression("attribute_exists(pk)")
-            .update_expression("REMOVE attention")
+            .update_expression("REMOVE attention, wants")
             .send()
             .await
             .map(drop)
