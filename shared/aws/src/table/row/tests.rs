@@ -86,7 +86,7 @@ fn a_row_that_lacks_what_its_state_needs_is_refused_with_its_key() {
                 Ok(read) => assert_ne!((attribute.as_str(), &read), ("state", &row), "{name}"),
                 Err(Error::Corrupt { key, .. }) if attribute == "pk" => assert_eq!(key, "without pk"),
                 Err(Error::Corrupt { key, .. }) => {
-                    assert_eq!(key, format!("SANDBOX#{}", row.sandbox.id), "{name}")
+                    assert_eq!(key, format!("SANDBOX#{}", row.sandbox.id), "{name}");
                 }
                 Err(other) => panic!("{name} without {attribute}: {other}"),
             }
