@@ -17,14 +17,16 @@ pub(crate) fn a_command_sees_the_environment_that_was_given_and_no_other() {
     let seen: BTreeMap<&str, &str> =
         said.split_terminator('\0').map(|entry| entry.split_once('=').unwrap()).collect();
 
-    // The last three are bash's own, the first tells one command's processes from another's.
+    // Beside what was given: PWD, SHLVL and _ of bash; the token of this very sandbox; and what tells the processes
+    // of one command from another's.
     let names: Vec<&str> = seen.keys().copied().collect();
     assert_eq!(
         names,
-        ["EMPTY", "GIVEN", "HOME", "LANG", "MODBOX_EXEC_ID", "PATH", "PWD", "SHLVL", "_"],
+        ["EMPTY", "GIVEN", "HOME", "LANG", "MODBOX_EXEC_ID", "PATH", "PWD", "SANDBOX_API_KEY", "SHLVL", "_"],
         "{said}"
     );
     assert_eq!((seen["GIVEN"], seen["EMPTY"]), ("a b\n=c", ""));
+    assert_eq!(seen["SANDBOX_API_KEY"], sandbox.access_token);
     assert_eq!(seen["HOME"], seen["PWD"]);
     assert!(seen["HOME"].starts_with(machine.data().to_str().unwrap()), "{said}");
     assert!(seen["MODBOX_EXEC_ID"].starts_with(&format!("{}.", sandbox.id)), "{said}");
