@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use tracing_subscriber::EnvFilter;
 
 use crate::serve;
@@ -24,7 +24,8 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
 
     /// The API token to accept (`mbx_…`); otherwise one is generated once and kept in the data folder.
-    #[arg(long, env = "MODBOX_TOKEN", hide_env_values = true, value_parser = api_token)]
+    // Not checked by a value parser, whose errors repeat the value: even one of the wrong form may be somebody's secret.
+    #[arg(long, env = "MODBOX_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
     /// What runs the containers of a task.
@@ -39,16 +40,28 @@ pub(crate) enum Engine {
     Process,
 }
 
-fn api_token(text: &str) -> Result<String, String> {
+impl Options {
+    /// The options of this process; ends it when they are wrong.
+    fn of_process() -> Self {
+        let options = Self::parse();
+        if let Some(Err(fault)) = options.token.as_deref().map(check_token) {
+            let message = format!("invalid value for '--token <TOKEN>': {fault}");
+            Self::command().error(ErrorKind::ValueValidation, message).exit();
+        }
+        options
+    }
+}
+
+fn check_token(text: &str) -> Result<(), &'static str> {
     let body = text.strip_prefix("mbx_").ok_or("an API token begins with mbx_")?;
     if body.len() >= 8 && body.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
-        return Ok(text.to_owned());
+        return Ok(());
     }
-    Err("after mbx_ an API token has at least 8 letters, digits, _ or -".to_owned())
+    Err("after mbx_ an API token has at least 8 letters, digits, _ or -")
 }
 
 pub(crate) fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::of_process();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
@@ -67,15 +80,14 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory as _;
         Options::command().debug_assert();
     }
 
     #[test]
     fn an_api_token_begins_with_mbx() {
-        assert!(api_token("mbx_0123456789").is_ok());
+        assert!(check_token("mbx_0123456789").is_ok());
         for bad in ["", "mbx_", "mbx_short", "sbx_0123456789", "mbx_01234567 89"] {
-            assert!(api_token(bad).is_err(), "{bad}");
+            assert!(check_token(bad).is_err(), "{bad}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write as _},
+    net::SocketAddr,
     os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
@@ -40,7 +41,7 @@ pub(crate) enum Error {
     #[error("another modbox-local uses the data folder {0}; stop it, or choose another folder with --data")]
     Locked(String),
     #[error("failed to listen on {address}: {source}; choose another address with {flag}")]
-    Listen { address: std::net::SocketAddr, flag: &'static str, source: io::Error },
+    Listen { address: SocketAddr, flag: &'static str, source: io::Error },
     #[error("failed to start: {0}")]
     Start(String),
 }
@@ -96,9 +97,15 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     .map_err(start)?;
     stack.admit("local", &token).await.map_err(start)?;
 
+    let welcome = Welcome {
+        api: api.local_addr().map_err(start)?,
+        aws: aws.local_addr().map_err(start)?,
+        data: folder,
+        token: &token,
+    };
     let stop = CancellationToken::new();
     let servers = [serve_api(&stack, api, stop.clone()), serve_aws(&stack, aws, stop.clone())];
-    print_welcome(options, &token).map_err(start)?;
+    welcome.print().map_err(start)?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
@@ -115,7 +122,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-async fn listen(address: std::net::SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {
+async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|source| Error::Listen { address, flag, source })
 }
 
@@ -151,12 +158,20 @@ fn serve_aws(stack: &Stack, listener: TcpListener, stop: CancellationToken) -> J
     })
 }
 
-fn print_welcome(options: &Options, token: &str) -> io::Result<()> {
-    let url = format!("http://{}", options.listen);
-    let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        r#"
+/// What its user needs to know. The addresses are those listened on, also where port 0 was asked for.
+struct Welcome<'a> {
+    api: SocketAddr,
+    aws: SocketAddr,
+    data: &'a Path,
+    token: &'a str,
+}
+
+impl Welcome<'_> {
+    fn print(&self) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
+            r#"
 Modbox is ready.
   API    {url}
   Token  {token}
@@ -171,8 +186,11 @@ S=$(curl -s {url}/sandboxes -H 'Authorization: Bearer {token}' -d '{{"task_id":"
 curl -s {url}/sandboxes/wait -H 'Authorization: Bearer {token}' -d '{{"task_id":"hello"}}'
 curl -s "$(sed 's/.*"exec":"\([^"]*\)".*/\1/' <<<"$S")" -H "Authorization: Bearer $(sed 's/.*"access_token":"\([^"]*\)".*/\1/' <<<"$S")" -d '{{"command":"echo hello"}}'
 "#,
-        aws = options.aws_listen,
-        data = options.data.display(),
-    )?;
-    out.flush()
+            url = format_args!("http://{}", self.api),
+            token = self.token,
+            aws = self.aws,
+            data = self.data.display(),
+        )?;
+        out.flush()
+    }
 }

@@ -178,15 +178,12 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
         Some(task) if task.version == seen.version && !is_news(&sandbox.state, &seen.phase) => {
             return Step::Keep;
         }
+        Some(_) if is_on_its_way(sandbox, &seen.phase) => return Step::Keep,
         _ => {}
     }
     let recorded_at = known.map_or(now, |task| task.recorded_at);
     let task = Task { arn: seen.arn.clone(), version: seen.version, recorded_at };
-    let runs = match seen.phase {
-        TaskPhase::Ready => true,
-        TaskPhase::Running => sandbox.spec.readiness_port.is_none(),
-        TaskPhase::Starting | TaskPhase::Stopping | TaskPhase::Stopped(_) => false,
-    };
+    let runs = means_running(sandbox, &seen.phase);
     Step::To(match (&sandbox.state, &seen.phase) {
         (State::Provisioning(_) | State::Running(_), TaskPhase::Stopped(reason)) => {
             State::Destroyed(Ending {
@@ -210,6 +207,25 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
             sandbox.with_ending(Ending { task: Some(task), stop, ..ending.clone() })
         }
     })
+}
+
+fn means_running(sandbox: &Sandbox, phase: &TaskPhase) -> bool {
+    match phase {
+        TaskPhase::Ready => true,
+        TaskPhase::Running => sandbox.spec.readiness_port.is_none(),
+        TaskPhase::Starting | TaskPhase::Stopping | TaskPhase::Stopped(_) => false,
+    }
+}
+
+/// Whether a task that is known was only seen where it is expected to be: a write would change its version and nothing
+/// else, and a start passes through five such sightings. The version is written with the next one that matters.
+fn is_on_its_way(sandbox: &Sandbox, phase: &TaskPhase) -> bool {
+    match (&sandbox.state, phase) {
+        (_, TaskPhase::Stopping | TaskPhase::Stopped(_))
+        | (State::Destroying(_) | State::Destroyed(_), _) => false,
+        (State::Provisioning(_), _) => !means_running(sandbox, phase),
+        (State::Running(_), _) => true,
+    }
 }
 
 /// Whether a sighting with the version already known still tells something: ECS numbers task changes, and the

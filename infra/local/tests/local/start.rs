@@ -1,0 +1,102 @@
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::{
+    client::{Request, send},
+    machine::Machine,
+};
+
+pub(crate) fn is_there(program: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+pub(crate) fn the_lines_to_paste_create_wait_for_and_use_a_sandbox() {
+    let machine = Machine::start();
+    let welcome = machine.stdout();
+    let lines: Vec<&str> = welcome.lines().filter(|line| line.contains("curl -s")).collect();
+    assert_eq!(lines.len(), 3, "{welcome}");
+    assert!(welcome.contains("NO isolation"), "{welcome}");
+
+    let pasted = Command::new("bash").arg("-c").arg(lines.join("\n")).output().unwrap();
+
+    let said = String::from_utf8(pasted.stdout).unwrap();
+    let answers: Vec<Value> =
+        serde_json::Deserializer::from_str(&said).into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.len(), 2, "{said}");
+    assert_eq!(answers[0]["ready"], true, "{said}");
+    assert_eq!((&answers[1]["exitCode"], &answers[1]["stdout"]), (&0.into(), &"hello\n".into()), "{said}");
+    assert!(pasted.status.success() && pasted.stderr.is_empty());
+}
+
+fn status_with(machine: &Machine, token: Option<&str>) -> u16 {
+    let request = Request { method: "GET", path: "/sandboxes", bearer: token, ..Request::default() };
+    send(machine.api(), &request).unwrap().status
+}
+
+pub(crate) fn the_token_is_generated_once_and_kept_for_its_owner() {
+    let mut machine = Machine::start();
+    let health = Request { method: "GET", path: "/health", ..Request::default() };
+    assert_eq!(send(machine.api(), &health).unwrap().expect(200)["status"], "ok");
+
+    let file = machine.data().join("token");
+    let first = machine.token.clone();
+    assert!(first.starts_with("mbx_") && first.len() == 36);
+    assert_eq!(fs::read_to_string(&file).unwrap().trim(), first);
+    for kept in [&file, &machine.data().join("keys")] {
+        assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(fs::metadata(machine.data()).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(machine.terminate().0.code(), Some(0));
+
+    machine.run(|_| {});
+    assert_eq!(machine.token, first);
+    assert_eq!(status_with(&machine, Some(&first)), 200);
+    assert_eq!(status_with(&machine, None), 401);
+}
+
+pub(crate) fn a_token_may_be_given() {
+    let mut machine = Machine::new();
+    machine.run(|command| {
+        command.args(["--token", "mbx_given-by-the-test"]);
+    });
+    assert_eq!(machine.token, "mbx_given-by-the-test");
+    assert_eq!(status_with(&machine, Some("mbx_given-by-the-test")), 200);
+    assert_eq!(status_with(&machine, Some("mbx_given-by-the-best")), 401);
+    assert!(!machine.data().join("token").exists());
+}
+
+pub(crate) fn a_token_of_another_form_is_a_usage_error_that_does_not_repeat_it() {
+    for wrong in ["sbx_hunter2hunter2", "mbx_hunter2 hunter2", "hunter2", "mbx_"] {
+        let refused = Machine::new().refused(["--listen", "127.0.0.1:0", "--token", wrong]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.said.contains("--token"), "{refused:?}");
+        assert!(!refused.said.contains("hunter2"), "{refused:?}");
+    }
+}
+
+pub(crate) fn an_address_that_is_taken_names_its_flag() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (flag, other) in [("--listen", "--aws-listen"), ("--aws-listen", "--listen")] {
+        let refused = Machine::new().refused([flag, &address, other, "127.0.0.1:0"]);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.said.contains(&format!("choose another address with {flag}")), "{refused:?}");
+    }
+}
+
+pub(crate) fn a_data_folder_is_used_by_one_at_a_time() {
+    let mut machine = Machine::start();
+    let sandbox = machine.create_running(&serde_json::json!({}));
+    let refused = machine.refused(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.said.contains("another modbox-local uses the data folder"), "{refused:?}");
+    assert!(refused.said.contains("--data"), "{refused:?}");
+    assert_eq!(sandbox.exec("echo alive").unwrap()["stdout"], "alive\n");
+}
