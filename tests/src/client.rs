@@ -46,6 +46,17 @@ impl Client {
         client
     }
 
+    /// Creates a sandbox, which must be accepted, and tells its id.
+    pub async fn create(&self, body: Value) -> String {
+        let accepted = self.post("/sandboxes", body).await.expect(201);
+        accepted["sandbox_id"].as_str().expect("an id is text").to_owned()
+    }
+
+    /// The sandbox of that id or name as `GET /sandboxes/{sandbox}` shows it.
+    pub async fn detail(&self, sandbox: &str) -> Value {
+        self.get(&format!("/sandboxes/{sandbox}")).await.expect(200)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path).send().await
     }

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::{FutureExt as _, future::BoxFuture};
@@ -20,6 +21,8 @@ pub enum Fault {
     Refused(AwsError),
     /// It is done, and this is the answer.
     AnswerLost(AwsError),
+    /// It is done and answered, after this time: others come in between.
+    Late(Duration),
     /// It is not done, and no answer ever comes.
     Hangs,
 }
@@ -92,6 +95,7 @@ impl Gate for Faults {
             Fault::None => call.perform(),
             Fault::Refused(error) => std::future::ready(Err(error)).boxed(),
             Fault::AnswerLost(error) => call.perform().map(|_| Err(error)).boxed(),
+            Fault::Late(time) => tokio::time::sleep(time).then(|()| call.perform()).boxed(),
             Fault::Hangs => std::future::pending().boxed(),
         }
     }
