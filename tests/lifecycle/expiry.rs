@@ -87,7 +87,7 @@ async fn layer_4_reads_look_at_the_clock() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sandbox_without_a_ttl_does_not_expire() {
-    let world = World::build().tick_every(Duration::from_secs(60)).start().await;
+    let world = World::build().tick_every(Duration::from_secs(10 * 60)).start().await;
     let ann = world.user("ann").await;
     let id = running(&world, &ann, "web").await;
     world.pass(Duration::from_secs(3 * 24 * 60 * 60)).await;
