@@ -9,8 +9,15 @@ use std::{
 };
 
 use lambda_runtime::Error;
-use modbox_aws::{Connection, bus::Bus, inbound::Record, queue::DeadLetters, table::Table, tasks::Tasks};
-use modbox_control::{Control, Reaper, SystemClock, SystemIds, batch, settings::Environment};
+use modbox_aws::{
+    Connection,
+    bus::Bus,
+    inbound::Record,
+    queue::{DeadLetter, DeadLetters},
+    table::Table,
+    tasks::Tasks,
+};
+use modbox_control::{Control, Reaper, Swept, SystemClock, SystemIds, batch, settings::Environment};
 use serde_json::{Value, json};
 
 /// Comparing every task with its row costs calls for each task, so not every tick does it.
@@ -63,7 +70,13 @@ pub async fn handler(app: &App, event: Value) -> Result<Value, Error> {
 }
 
 async fn tick(app: &App) -> Result<Value, Error> {
-    let due = app.reaper.sweep().await?;
+    let Swept { due, damaged } = app.reaper.sweep().await?;
+    for (id, error) in &damaged {
+        let key = format!("SANDBOX#{id}");
+        let letter = DeadLetter { function: "reaper", key, sequence_number: None, reason: error.to_string() };
+        app.dead_letters.send(&letter).await?;
+        app.reaper.set_aside(*id).await?;
+    }
     let orphans = if app.orphans_are_due() { app.reaper.stop_orphans().await? } else { 0 };
-    Ok(json!({"due": due, "orphans": orphans}))
+    Ok(json!({"due": due, "damaged": damaged.len(), "orphans": orphans}))
 }

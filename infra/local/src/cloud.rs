@@ -17,6 +17,38 @@ pub trait Service: fmt::Debug + Send + Sync {
     fn call<'a>(&'a self, operation: &'a str, body: Value) -> BoxFuture<'a, Answer>;
 }
 
+/// Stands between the callers and the services, and may answer in a service's place, before or after it acted.
+pub trait Gate: fmt::Debug + Send + Sync {
+    /// Performs the call, or does not.
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Answer>;
+}
+
+/// One call on its way to a service.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub caller: &'a str,
+    pub operation: &'a str,
+    pub body: Value,
+    pub service: &'a dyn Service,
+}
+
+impl<'a> Call<'a> {
+    /// Has the service perform it.
+    pub fn perform(self) -> BoxFuture<'a, Answer> {
+        self.service.call(self.operation, self.body)
+    }
+}
+
+/// The gate that lets every call pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Open;
+
+impl Gate for Open {
+    fn call<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Answer> {
+        call.perform()
+    }
+}
+
 /// What goes back over the wire.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -36,6 +68,7 @@ pub struct Cloud {
     ecs: Arc<dyn Service>,
     bus: Arc<dyn Service>,
     queue: Arc<dyn Service>,
+    gate: Arc<dyn Gate>,
     calls: Mutex<Calls>,
     requests: AtomicU64,
 }
@@ -51,7 +84,13 @@ impl Cloud {
         bus: Arc<dyn Service>,
         queue: Arc<dyn Service>,
     ) -> Arc<Self> {
-        Arc::new(Self { dynamo, ecs, bus, queue, calls: Mutex::default(), requests: AtomicU64::new(0) })
+        Self::behind(Arc::new(Open), [dynamo, ecs, bus, queue])
+    }
+
+    /// As [`Cloud::new`], with every call by way of `gate`, after it was counted.
+    pub fn behind(gate: Arc<dyn Gate>, [dynamo, ecs, bus, queue]: [Arc<dyn Service>; 4]) -> Arc<Self> {
+        let (calls, requests) = (Mutex::default(), AtomicU64::new(0));
+        Arc::new(Self { dynamo, ecs, bus, queue, gate, calls, requests })
     }
 
     /// An HTTP client for the AWS SDK that ends in this cloud. Its calls are counted for `caller`.
@@ -69,7 +108,7 @@ impl Cloud {
         let (answer, content_type) = match self.route(target) {
             Some((service, operation, content_type)) => {
                 self.count(caller, operation);
-                (ask(service, operation, body).await, content_type)
+                (self.ask(caller, (service, operation), body).await, content_type)
             }
             None => (Err(unknown(target)), JSON_1_0),
         };
@@ -92,6 +131,15 @@ impl Cloud {
         Some((stand_in.as_ref(), operation, content_type))
     }
 
+    async fn ask(&self, caller: &str, (service, operation): (&dyn Service, &str), body: &[u8]) -> Answer {
+        let body = match body {
+            [] => Value::Object(serde_json::Map::new()),
+            body => serde_json::from_slice(body)
+                .map_err(|_| AwsError::client("SerializationException", "the body is not JSON"))?,
+        };
+        self.gate.call(Call { caller, operation, body, service }).await
+    }
+
     fn count(&self, caller: &str, operation: &str) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         *calls.entry((caller.to_owned(), operation.to_owned())).or_default() += 1;
@@ -101,15 +149,6 @@ impl Cloud {
     fn request_id(&self) -> String {
         format!("{:032X}", self.requests.fetch_add(1, Ordering::Relaxed) + 1)
     }
-}
-
-async fn ask(service: &dyn Service, operation: &str, body: &[u8]) -> Answer {
-    let body = match body {
-        [] => Value::Object(serde_json::Map::new()),
-        body => serde_json::from_slice(body)
-            .map_err(|_| AwsError::client("SerializationException", "the body is not JSON"))?,
-    };
-    service.call(operation, body).await
 }
 
 fn unknown(target: &str) -> AwsError {

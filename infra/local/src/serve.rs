@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Engine, Options},
+    cloud::Open,
     dynamo::Dynamo,
     ecs, port,
     process::ProcessEngine,
@@ -88,6 +89,8 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         ecs: ecs::Settings::default(),
         keys: secrets::keys(folder, &*ids).map_err(data)?,
         tick: Duration::from_secs(1),
+        ttl_sweep: Duration::from_secs(60),
+        gate: Arc::new(Open),
         clock,
         ids,
     })

@@ -19,8 +19,8 @@ pub struct DeadLetter {
     pub function: &'static str,
     /// The item's key.
     pub key: String,
-    /// Where the stream told of it.
-    pub sequence_number: String,
+    /// Where the stream told of it, if it did.
+    pub sequence_number: Option<String>,
     pub reason: String,
 }
 
@@ -47,7 +47,7 @@ impl DeadLetters {
         let letter = DeadLetter {
             function,
             key: record.key.clone(),
-            sequence_number: sequence.clone(),
+            sequence_number: Some(sequence.clone()),
             reason: error.to_string(),
         };
         match self.send(&letter).await {

@@ -33,9 +33,16 @@ impl Launcher {
             Err(Error::NotFound) => return Ok(()),
             row => row?,
         };
+        let sandbox = row.sandbox.clone();
+        let launched = self.launch_if_wanted(row).await;
+        // After the launch, so that a bus that is down holds nothing up but itself.
         if record.inserted {
-            self.bus.publish(&row.sandbox, &Moment::Accepted).await?;
+            self.bus.publish(&sandbox, &Moment::Accepted).await?;
         }
+        launched
+    }
+
+    async fn launch_if_wanted(&self, row: Row) -> Result<(), Error> {
         let now = self.control.now();
         match row.sandbox.state {
             State::Provisioning(Provisioning { launch: Launch::Wanted { attempt }, launch_by })

@@ -36,6 +36,7 @@ pub use launch::Launcher;
 pub use list::Listing;
 pub use observe::Observer;
 pub use reap::Reaper;
+pub use sweep::Swept;
 pub use token::Rejection;
 pub use url::UrlTemplate;
 pub use wait::Waited;

@@ -1,6 +1,6 @@
 //! List: ids from an owner index, rows from a consistent read (rule 8).
 
-use modbox_aws::table::Row;
+use modbox_aws::table::{Loaded, Row};
 use modbox_sandbox::{Status, UserId};
 
 use crate::{Api, Error};
@@ -24,7 +24,10 @@ impl Api {
             Some(Status::Provisioning | Status::Running) => table.owned_live(owner, usize::MAX).await?,
             Some(Status::Destroyed) | None => table.owned(owner, MAX_ROWS).await?,
         };
-        let mut rows = table.load_many(&ids).await?;
+        let Loaded { mut rows, damaged } = table.load_many(&ids).await?;
+        for (id, error) in damaged {
+            tracing::error!(sandbox.id = %id, %error, "a sandbox is left out of a list");
+        }
         let now = self.control.now();
         rows.retain(|row| status.is_none_or(|status| row.sandbox.status(now) == status));
         Ok(Listing { rows })

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use modbox_aws::tasks::Sighting;
+use modbox_aws::{
+    table::{Loaded, Row},
+    tasks::Sighting,
+};
 use modbox_sandbox::{Effect, Event};
 
 use crate::{Error, Reaper};
@@ -20,20 +23,20 @@ impl Reaper {
         let mut sightings = self.tasks.describe(&arns).await?.sightings;
         sightings.retain(|sighting| sighting.created_at.is_some_and(|at| now.since(at) >= MIN_AGE));
         let ids: Vec<_> = sightings.iter().map(|sighting| sighting.id).collect();
-        let rows = self.control.table.load_many(&ids).await?;
+        let Loaded { rows, damaged } = self.control.table.load_many(&ids).await?;
         let mut stopped = 0;
         for sighting in sightings {
+            // A row that cannot be read may want its task; its deadline is in the task.
+            if damaged.iter().any(|(id, _)| *id == sighting.id) {
+                continue;
+            }
             let row = rows.iter().find(|row| row.sandbox.id == sighting.id).cloned();
             stopped += usize::from(self.is_stopped_orphan(row, sighting).await?);
         }
         Ok(stopped)
     }
 
-    async fn is_stopped_orphan(
-        &self,
-        row: Option<modbox_aws::table::Row>,
-        sighting: Sighting,
-    ) -> Result<bool, Error> {
+    async fn is_stopped_orphan(&self, row: Option<Row>, sighting: Sighting) -> Result<bool, Error> {
         let Sighting { id, seen, .. } = sighting;
         let arn = seen.arn.clone();
         let wanted = match row {

@@ -38,10 +38,12 @@ impl Reaper {
             Err(Error::NotFound) => return Ok(()),
             row => row?,
         };
+        let stopped = self.stop_if_wanted(row.clone()).await;
+        // After the stop, so that a bus that is down holds nothing up but itself.
         if record.ended {
             self.publish_end(&row).await?;
         }
-        self.stop_if_wanted(row).await
+        stopped
     }
 
     async fn publish_end(&self, row: &Row) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! Sweep: what the attention index says is due. No Scan, and one Query per shard when nothing is.
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use modbox_aws::table::{ATTENTION_SHARDS, Row};
+use futures::{StreamExt as _, stream};
+use modbox_aws::table::{ATTENTION_SHARDS, Loaded, Row};
 use modbox_sandbox::{Event, Sandbox, SandboxId, State, TaskArn, Timestamp};
 
 use crate::{Error, Reaper};
@@ -11,22 +11,42 @@ const ROWS_PER_SHARD: usize = 500;
 /// How many rows are worked on at once.
 const AT_ONCE: usize = 10;
 
+/// What a sweep met.
+#[derive(Debug, Default)]
+pub struct Swept {
+    pub due: usize,
+    /// Rows that cannot be read, which the sweep can do nothing about.
+    pub damaged: Vec<(SandboxId, modbox_aws::Error)>,
+}
+
 impl Reaper {
-    /// Expires, touches and compares with ECS whatever is due; answers how many rows were.
+    /// Expires, touches and compares with ECS whatever is due.
     ///
-    /// The index may lag, so every row is read again, and one that is not due after all is left alone.
-    pub async fn sweep(&self) -> Result<usize, Error> {
+    /// The index may lag, so every row is read again, and one that is not due after all is left alone. A row that
+    /// fails keeps nobody from the others; the first failure is answered once all were tried.
+    pub async fn sweep(&self) -> Result<Swept, Error> {
         let now = self.control.now();
-        let shards = stream::iter(0..ATTENTION_SHARDS)
-            .then(|shard| self.control.table.due(shard, now, ROWS_PER_SHARD));
-        let ids: Vec<SandboxId> = shards.try_collect::<Vec<_>>().await?.concat();
-        let mut rows = self.control.table.load_many(&ids).await?;
+        let mut ids = Vec::new();
+        for shard in 0..ATTENTION_SHARDS {
+            ids.extend(self.control.table.due(shard, now, ROWS_PER_SHARD).await?);
+        }
+        let Loaded { mut rows, damaged } = self.control.table.load_many(&ids).await?;
         rows.retain(|row| row.sandbox.look_at.is_some_and(|at| at <= now));
-        self.listen(&rows, now).await?;
         let due = rows.len();
-        let ticks = stream::iter(rows.into_iter().map(|row| self.tick(row))).buffer_unordered(AT_ONCE);
-        ticks.try_collect::<Vec<()>>().await?;
-        Ok(due)
+        let heard = self.listen(&rows, now).await;
+        let mut ticks = Vec::with_capacity(due);
+        for row in rows {
+            ticks.push(self.tick(row));
+        }
+        let ticked: Vec<Result<(), Error>> = stream::iter(ticks).buffer_unordered(AT_ONCE).collect().await;
+        ticked.into_iter().collect::<Result<(), Error>>()?;
+        heard?;
+        Ok(Swept { due, damaged })
+    }
+
+    /// Has the schedule meet a damaged row no more; its dead letter is what remains of it.
+    pub async fn set_aside(&self, id: SandboxId) -> Result<(), Error> {
+        Ok(self.control.table.set_aside(id).await?)
     }
 
     async fn tick(&self, row: Row) -> Result<(), Error> {

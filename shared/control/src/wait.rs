@@ -17,11 +17,13 @@ pub struct Waited {
 
 /// The first wait between two reads; each is half as long again as the one before.
 const FIRST_POLL: Duration = Duration::from_millis(50);
+/// The longest wait between two reads: how late an answer may be.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
 
 impl Api {
     /// Answers as soon as the sandbox runs or is over, by `timeout` at the latest.
     ///
-    /// It holds no thread, and reads the row ever less often, but at least each `poll`.
+    /// It holds no thread, and reads the row ever less often, but at least each `poll` and each second.
     pub async fn wait(
         &self,
         owner: &UserId,
@@ -32,7 +34,8 @@ impl Api {
         let started = self.control.now();
         let mut row = self.get(owner, selector).await?;
         let selector = Selector::Id(row.sandbox.id);
-        let mut pause = FIRST_POLL.min(poll);
+        let longest = poll.min(LONGEST_POLL);
+        let mut pause = FIRST_POLL;
         loop {
             let now = self.control.now();
             let elapsed = now.since(started);
@@ -41,7 +44,7 @@ impl Api {
                 return Ok(Waited { row, status, elapsed });
             }
             tokio::time::sleep(pause.min(timeout - elapsed)).await;
-            pause = (pause * 3 / 2).min(poll);
+            pause = (pause * 3 / 2).min(longest);
             row = self.get(owner, &selector).await?;
         }
     }

@@ -345,7 +345,7 @@ fn look_at(sandbox: &Sandbox, now: Timestamp) -> Option<Timestamp> {
             Launch::Wanted { .. } | Launch::Started(_) => (now + RECHECK).min(provisioning.launch_by),
         },
         State::Running(_) => now + RUNNING_RECHECK,
-        State::Destroyed(ending) if ending.is_settled() => return None,
+        State::Destroyed(_) if sandbox.is_final() => return None,
         State::Destroying(Ending { task: None, since, .. }) => (now + RECHECK).max(*since + SETTLE),
         State::Destroying(_) | State::Destroyed(_) => now + RECHECK,
     };

@@ -150,6 +150,11 @@ impl Sandbox {
         matches!(self.state, State::Provisioning(_) | State::Running(_))
     }
 
+    /// Whether nothing remains to be done about it.
+    pub fn is_final(&self) -> bool {
+        matches!(&self.state, State::Destroyed(ending) if ending.stop == Stop::Done)
+    }
+
     /// How it ended, if it has at `now`. A deadline that has passed is an end before any write says so.
     pub fn end(&self, now: Timestamp) -> Option<End> {
         match &self.state {
@@ -179,11 +184,5 @@ impl Sandbox {
             State::Running(running) => Some(&running.task),
             State::Destroying(ending) | State::Destroyed(ending) => ending.task.as_ref(),
         }
-    }
-}
-
-impl Ending {
-    pub(crate) fn is_settled(&self) -> bool {
-        self.stop == Stop::Done
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -20,14 +20,47 @@ const CONCURRENCY: usize = 16;
 ///
 /// It ends by itself when every sender is gone and everything is delivered. What is not delivered at a shutdown is
 /// lost, as it would be with the process; the schedule repairs that.
-pub fn start(events: mpsc::UnboundedReceiver<Value>, function: Handler) -> Running {
-    Running::start(|stop| run(events, function, stop))
+pub fn start(events: mpsc::UnboundedReceiver<Value>, function: Handler) -> Events {
+    let (undelivered, watched) = watch::channel(0);
+    let running = Running::start(|stop| run(events, function, undelivered, stop));
+    Events { running, undelivered: watched }
 }
 
-async fn run(mut events: mpsc::UnboundedReceiver<Value>, function: Handler, stop: CancellationToken) {
+/// Deliveries under way.
+#[derive(Debug)]
+pub struct Events {
+    running: Running,
+    undelivered: watch::Receiver<usize>,
+}
+
+impl Events {
+    /// Waits until every event that was taken from the channel is delivered.
+    pub async fn delivered(&self) {
+        // An error means that it has ended, with nothing under way.
+        let _ = self.undelivered.clone().wait_for(|count| *count == 0).await;
+    }
+
+    /// Starts no more invocations and waits for those in flight.
+    pub async fn shutdown(self) {
+        self.running.shutdown().await;
+    }
+
+    /// Waits until every sender is gone and everything is delivered.
+    pub async fn finished(self) {
+        self.running.finished().await;
+    }
+}
+
+async fn run(
+    mut events: mpsc::UnboundedReceiver<Value>,
+    function: Handler,
+    undelivered: watch::Sender<usize>,
+    stop: CancellationToken,
+) {
     let slots = Arc::new(Semaphore::new(CONCURRENCY));
     let mut deliveries = JoinSet::new();
     loop {
+        undelivered.send_replace(deliveries.len());
         tokio::select! {
             biased;
             () = stop.cancelled() => break,

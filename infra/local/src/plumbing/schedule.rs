@@ -48,10 +48,15 @@ impl Schedule {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            if let Err(error) = invoke(&self.function, self.event(), INVOCATION_TIMEOUT).await {
+            if let Err(error) = self.call().await {
                 tracing::warn!(schedule = self.name, error, "a scheduled call failed");
             }
         }
+    }
+
+    /// Calls the function now, whatever the period says.
+    pub async fn call(&self) -> Result<Value, String> {
+        invoke(&self.function, self.event(), INVOCATION_TIMEOUT).await
     }
 
     fn event(&self) -> Value {

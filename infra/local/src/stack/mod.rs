@@ -24,10 +24,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     aws_json::{Answer, AwsError},
     bus::Bus,
-    cloud::{Cloud, Service},
+    cloud::{Cloud, Gate, Service},
     dynamo::{Dynamo, StorageError},
     ecs::{self, Ecs, Engine},
-    plumbing::{self, Handler, Running, handler, mapping::Mapping, pump::Pump, schedule::Schedule},
+    plumbing::{
+        self, Handler, Running, events::Events, handler, mapping::Mapping, pump::Pump, schedule::Schedule,
+    },
     queue::{self, Queue},
 };
 
@@ -53,6 +55,10 @@ pub struct Parts {
     pub keys: Keys,
     /// How often the schedule calls; a minute in AWS.
     pub tick: Duration,
+    /// How often DynamoDB removes the items whose TTL has passed; AWS promises a few days.
+    pub ttl_sweep: Duration,
+    /// Between the functions and the cloud: [`Open`](crate::cloud::Open), unless something is to fail.
+    pub gate: Arc<dyn Gate>,
 }
 
 /// A running stack.
@@ -67,8 +73,10 @@ pub struct Stack {
     api: Api,
     clock: Arc<dyn Clock>,
     pump: Pump,
+    sweep: Schedule,
     schedule: Running,
-    observer: Running,
+    ttl: Running,
+    observer: Events,
     forward: CancellationToken,
 }
 
@@ -98,12 +106,13 @@ impl Stack {
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
         let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let cloud = Cloud::new(
+        let services: [Arc<dyn Service>; 4] = [
             Arc::clone(&parts.dynamo) as _,
             Arc::new(ecs.clone()),
             Arc::clone(&bus) as _,
             Arc::clone(&queue) as _,
-        );
+        ];
+        let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
         let functions = Functions { cloud: &cloud, parts: &parts };
 
         let stream = parts.dynamo.stream(TABLE);
@@ -126,7 +135,9 @@ impl Stack {
             api: functions.api(),
             table: functions.table("local"),
             pump: Pump::start(stream, mappings),
-            schedule: schedule.start(),
+            schedule: schedule.clone().start(),
+            sweep: schedule,
+            ttl: expire_items(&parts).start(),
             observer: plumbing::events::start(delivered, functions.observer()),
             forward,
             ecs,
@@ -164,13 +175,45 @@ impl Stack {
         self.pump.caught_up().await
     }
 
+    /// Waits until every event that ECS has sent so far is with the observer and was taken by it.
+    pub async fn events_delivered(&self) {
+        self.observer.delivered().await;
+    }
+
+    /// Calls the reaper as the schedule does, now: for those who do not want to wait for the next tick.
+    pub async fn tick(&self) -> Result<Value, String> {
+        self.sweep.call().await
+    }
+
     /// Ends every task and sees to it that the rows say so. Launches that are not under way wait for the next start.
     pub async fn shutdown(self, why: &str, grace: Duration) {
         self.pump.shutdown().await;
         self.schedule.shutdown().await;
+        self.ttl.shutdown().await;
         self.ecs.stop_all(why, grace).await;
         self.forward.cancel();
         self.observer.finished().await;
+    }
+}
+
+/// DynamoDB's TTL, which in AWS nobody has to call.
+fn expire_items(parts: &Parts) -> Schedule {
+    let dynamo = Arc::clone(&parts.dynamo);
+    // It reads the whole table, so it is kept off the threads that answer.
+    let sweep = handler(move |_| {
+        let dynamo = Arc::clone(&dynamo);
+        let swept = tokio::task::spawn_blocking(move || dynamo.sweep_ttl());
+        async move {
+            let removed = swept.await.map_err(|error| error.to_string())?;
+            removed.map(Value::from).map_err(|error| error.to_string())
+        }
+    });
+    Schedule {
+        name: "dynamodb-ttl".to_owned(),
+        period: parts.ttl_sweep,
+        function: sweep,
+        clock: Arc::clone(&parts.clock),
+        ids: Arc::clone(&parts.ids),
     }
 }
 

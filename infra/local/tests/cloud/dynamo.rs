@@ -40,6 +40,7 @@ async fn a_failed_condition_is_the_sdks_own_error() {
     let update = client.update_item().table_name("modbox").key("pk", text("a"));
     let update = update.condition_expression("attribute_exists(pk)");
     let refused = update.return_values(ReturnValue::AllNew).send().await.unwrap_err();
+    assert_eq!(refused.raw_response().unwrap().status().as_u16(), 400);
     assert!(refused.into_service_error().is_conditional_check_failed_exception());
 }
 

@@ -313,14 +313,15 @@ async fn a_shutdown_waits_for_the_invocation_in_flight_and_starts_no_other() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_fails_is_repeated_and_keeps_none_waiting() {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let seen = Arc::new(Mutex::new(Vec::<u64>::new()));
+    let seen = Arc::new(Mutex::new(Vec::<(u64, Duration)>::new()));
+    let begin = Instant::now();
     let function = {
         let seen = seen.clone();
         handler(move |event| {
             let number = event["n"].as_u64().unwrap();
             let mut seen = seen.lock().unwrap();
-            seen.push(number);
-            let tries = seen.iter().filter(|other| **other == number).count();
+            seen.push((number, begin.elapsed()));
+            let tries = seen.iter().filter(|(other, _)| *other == number).count();
             async move { if number < 20 && tries < 3 { Err("no".to_owned()) } else { Ok(Value::Null) } }
         })
     };
@@ -331,9 +332,11 @@ async fn an_event_that_fails_is_repeated_and_keeps_none_waiting() {
     drop(sender);
     running.finished().await;
     let seen = seen.lock().unwrap();
-    let tries = |number: u64| seen.iter().filter(|other| **other == number).count();
+    let tries = |number: u64| seen.iter().filter(|(other, _)| *other == number).count();
     assert!((0..20).all(|number| tries(number) == 3));
     assert!((20..100).all(|number| tries(number) == 1));
+    let waited = seen.iter().any(|(number, at)| *number >= 20 && !at.is_zero());
+    assert!(!waited, "those that fail give up their slots meanwhile");
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,9 @@ use crate::{Error, error::classify};
 /// How long a key answers with the sandbox that it first made.
 const KEY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A longer name stands in its key by its hash: a sort key has at most 1,024 bytes, and 255 characters may have 1,020.
+const MAX_NAME_BYTES: usize = 512;
+
 /// A caller's Idempotency-Key, and the hash of the request that it came with.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
@@ -43,7 +46,12 @@ pub enum Created {
 
 pub(super) fn name_key(owner: &UserId, name: &Name) -> String {
     // The owner cannot contain `#`, so that no other owner and name make the same key.
-    format!("NAME#{}#{}", owner.as_str().replace('#', "%23"), name)
+    let owner = owner.as_str().replace('#', "%23");
+    if name.as_str().len() <= MAX_NAME_BYTES {
+        return format!("NAME#{owner}#{name}");
+    }
+    // No name contains `/`.
+    format!("NAME#{owner}#sha256/{}", super::sha256_hex(name.as_str()))
 }
 
 fn idempotency_key(owner: &UserId, key: &str) -> String {

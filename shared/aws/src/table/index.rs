@@ -79,6 +79,6 @@ impl Table {
     }
 }
 
-fn id(item: &Item) -> Option<SandboxId> {
+pub(super) fn id(item: &Item) -> Option<SandboxId> {
     row::id_of(item.get(PK).map(AttributeValue::as_s)?.ok()?)
 }

@@ -11,13 +11,18 @@ mod row;
 mod task_definition;
 mod token;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, KeysAndAttributes},
 };
 use modbox_sandbox::{Name, SandboxId, UserId};
+use sha2::{Digest as _, Sha256};
 
 pub use attributes::Item;
 use attributes::{Reader, key_of};
@@ -36,6 +41,15 @@ pub struct Table {
     client: Client,
     name: Arc<str>,
     retention: Duration,
+}
+
+/// What a read of many sandboxes found.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// In the order asked for; one that is gone is left out.
+    pub rows: Vec<Row>,
+    /// Items that cannot be read; they keep nobody from the others.
+    pub damaged: Vec<(SandboxId, Error)>,
 }
 
 /// BatchGetItem takes no more keys than this.
@@ -57,23 +71,44 @@ impl Table {
         self.get(&row::key(id)).await?.map(|item| Row::read(&self.name, &item)).transpose()
     }
 
-    /// The sandboxes of those ids, read consistently, in the order asked for; one that is gone is left out.
-    pub async fn load_many(&self, ids: &[SandboxId]) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::with_capacity(ids.len());
+    /// The sandboxes of those ids, read consistently; an id may come more than once.
+    pub async fn load_many(&self, ids: &[SandboxId]) -> Result<Loaded, Error> {
+        let mut items = HashMap::with_capacity(ids.len());
+        // DynamoDB refuses a batch that names a key twice.
+        let mut asked = HashSet::with_capacity(ids.len());
+        let ids: Vec<SandboxId> = ids.iter().copied().filter(|id| asked.insert(*id)).collect();
         for chunk in ids.chunks(BATCH) {
-            rows.extend(self.load_batch(chunk).await?);
-        }
-        let mut ordered = Vec::with_capacity(rows.len());
-        for id in ids {
-            if let Some(at) = rows.iter().position(|row| row.sandbox.id == *id) {
-                ordered.push(rows.swap_remove(at));
+            for item in self.load_batch(chunk).await? {
+                items.extend(index::id(&item).map(|id| (id, item)));
             }
         }
-        Ok(ordered)
+        let mut loaded = Loaded::default();
+        for id in ids {
+            match items.remove(&id).map(|item| Row::read(&self.name, &item)) {
+                Some(Ok(row)) => loaded.rows.push(row),
+                Some(Err(error)) => loaded.damaged.push((id, error)),
+                None => {}
+            }
+        }
+        Ok(loaded)
     }
 
-    async fn load_batch(&self, ids: &[SandboxId]) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::with_capacity(ids.len());
+    /// Takes an item that cannot be read out of what wakes anybody: the attention index, and the stream's filters.
+    pub async fn set_aside(&self, id: SandboxId) -> Result<(), Error> {
+        self.client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key_of(&row::key(id))))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("REMOVE attention, wants")
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| classify("UpdateItem", error))
+    }
+
+    async fn load_batch(&self, ids: &[SandboxId]) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(ids.len());
         let mut keys: Vec<Item> = ids.iter().map(|id| key_of(&row::key(*id))).collect();
         while !keys.is_empty() {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
@@ -84,13 +119,12 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| classify("BatchGetItem", error))?;
-            for item in answer.responses().and_then(|tables| tables.get(&*self.name)).into_iter().flatten() {
-                rows.push(Row::read(&self.name, item)?);
-            }
+            let found = answer.responses().and_then(|tables| tables.get(&*self.name));
+            items.extend(found.into_iter().flatten().cloned());
             let rest = answer.unprocessed_keys().and_then(|tables| tables.get(&*self.name));
             keys = rest.map(|rest| rest.keys().to_vec()).unwrap_or_default();
         }
-        Ok(rows)
+        Ok(items)
     }
 
     /// The newest sandbox of that owner and name, whether it lives or not.
@@ -122,6 +156,16 @@ impl Table {
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
+}
+
+/// Stands for a text in a key.
+fn sha256_hex(text: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// The SDK's builders refuse a request that lacks a member; ours never do.

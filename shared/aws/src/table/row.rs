@@ -114,6 +114,9 @@ impl Row {
         };
         agree(&reader, "wants", sandbox.wants().map(wants_word))?;
         agree(&reader, "live", sandbox.is_live().then_some(sandbox.owner.as_str()))?;
+        if sandbox.look_at.is_none() != sandbox.is_final() {
+            return Err(reader.corrupt("attribute look_at contradicts its state"));
+        }
         agree(&reader, "task_arn", sandbox.task().map(|task| task.arn.as_str()))?;
         Ok(Self {
             sandbox,
@@ -199,7 +202,12 @@ fn read_state(reader: &Reader<'_>) -> Result<State, Error> {
         }),
         "running" => State::Running(Running { task: some_task(reader)?, ready_at: reader.time("ready_at")? }),
         "destroying" => State::Destroying(read_ending(reader)?),
-        "destroyed" => State::Destroyed(read_ending(reader)?),
+        "destroyed" => match read_ending(reader)? {
+            Ending { task: None, stop: Stop::Wanted | Stop::Sent, .. } => {
+                return Err(reader.corrupt("it is destroyed, and a task that it never had is to be stopped"));
+            }
+            ending => State::Destroyed(ending),
+        },
         other => return Err(reader.corrupt(format!("state {other} is unknown"))),
     })
 }
@@ -259,3 +267,6 @@ fn read_task(reader: &Reader<'_>) -> Result<Option<Task>, Error> {
 fn some_task(reader: &Reader<'_>) -> Result<Task, Error> {
     read_task(reader)?.ok_or_else(|| reader.corrupt("a task has started but task_arn is missing"))
 }
+
+#[cfg(test)]
+mod tests;

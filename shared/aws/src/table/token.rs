@@ -1,13 +1,12 @@
 //! API tokens: stored by the hash of their text, so that reading the table gives nobody a token.
 
-use modbox_sandbox::{Timestamp, UserId};
-use sha2::{Digest, Sha256};
-
 use super::{
     Table,
     attributes::{Reader, Writer},
+    sha256_hex,
 };
 use crate::Error;
+use modbox_sandbox::{Timestamp, UserId};
 
 /// What the table knows of an API token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +18,7 @@ pub struct Token {
 }
 
 fn key(token: &str) -> String {
-    use std::fmt::Write as _;
-    let mut key = "TOKEN#".to_owned();
-    for byte in Sha256::digest(token.as_bytes()) {
-        // Writing to a String cannot fail.
-        let _ = write!(key, "{byte:02x}");
-    }
-    key
+    format!("TOKEN#{}", sha256_hex(token))
 }
 
 impl Table {

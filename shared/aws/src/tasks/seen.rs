@@ -131,3 +131,81 @@ impl Observed {
         EndReason::Failed { message: if message.is_empty() { self.stop_code.clone() } else { message } }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "6eb3e809-8b94-45e6-b0d8-2a85a73e012c";
+
+    fn event(status: &str, stop_code: &str, containers: &Value) -> Value {
+        json!({
+            "taskArn": "arn:aws:ecs:us-east-1:000000000000:task/modbox/1",
+            "lastStatus": status,
+            "version": 7,
+            "startedBy": format!("modbox/prod/{ID}"),
+            "group": "incarnation:1",
+            "stopCode": stop_code,
+            "stoppedReason": "why",
+            "containers": containers,
+            "a field of the future": {"is": "ignored"},
+        })
+    }
+
+    fn phase(status: &str, stop_code: &str, containers: &Value) -> TaskPhase {
+        Observed::of_event(&event(status, stop_code, containers)).unwrap().phase()
+    }
+
+    #[test]
+    fn only_a_task_of_this_deployment_is_a_sighting() {
+        let observed = Observed::of_event(&event("RUNNING", "", &json!([]))).unwrap();
+        let sighting = observed.sighting("prod").unwrap();
+        assert_eq!(sighting.id.to_string(), ID);
+        assert_eq!(sighting.seen.version, 7);
+        assert_eq!(observed.sighting("pro"), None);
+        assert_eq!(observed.sighting("prod/x"), None);
+        for (field, value) in
+            [("startedBy", "ecs-svc/1"), ("group", "service:web"), ("startedBy", "modbox/prod/x")]
+        {
+            let mut foreign = event("RUNNING", "", &json!([]));
+            foreign[field] = json!(value);
+            assert_eq!(Observed::of_event(&foreign).unwrap().sighting("prod"), None, "{field}");
+        }
+    }
+
+    #[test]
+    fn an_event_without_what_is_needed_is_none() {
+        for field in ["taskArn", "lastStatus", "version"] {
+            let mut damaged = event("RUNNING", "", &json!([]));
+            damaged.as_object_mut().unwrap().remove(field);
+            assert_eq!(Observed::of_event(&damaged), None, "{field}");
+        }
+        assert_eq!(Observed::of_event(&json!("nonsense")), None);
+    }
+
+    #[test]
+    fn a_running_task_is_ready_once_its_ready_container_exited_0() {
+        assert_eq!(phase("RUNNING", "", &json!([])), TaskPhase::Running);
+        assert_eq!(phase("RUNNING", "", &json!([{"name": "ready", "exitCode": 0}])), TaskPhase::Ready);
+        assert_eq!(phase("RUNNING", "", &json!([{"name": "ready", "exitCode": 1}])), TaskPhase::Running);
+        assert_eq!(phase("PENDING", "", &json!([{"name": "ready", "exitCode": 0}])), TaskPhase::Starting);
+    }
+
+    #[test]
+    fn expired_and_exited_are_told_apart_by_container_and_code() {
+        let exits = |main, deadline| json!([{"name": "main", "exitCode": main}, {"name": "deadline", "exitCode": deadline}]);
+        let ended = |main, deadline| phase("STOPPED", "EssentialContainerExited", &exits(main, deadline));
+        assert_eq!(ended(143, 124), TaskPhase::Stopped(EndReason::Expired));
+        assert_eq!(ended(3, 143), TaskPhase::Stopped(EndReason::Exited { code: Some(3) }));
+        assert_eq!(ended(0, 0), TaskPhase::Stopped(EndReason::Exited { code: Some(0) }));
+    }
+
+    #[test]
+    fn a_task_that_failed_to_start_says_why_in_ecs_own_words() {
+        let containers = json!([{"name": "main", "reason": "CannotPullContainerError: no such image"}]);
+        let reason = EndReason::Failed { message: "why: CannotPullContainerError: no such image".to_owned() };
+        assert_eq!(phase("STOPPED", "TaskFailedToStart", &containers), TaskPhase::Stopped(reason));
+    }
+}

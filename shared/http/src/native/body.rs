@@ -8,7 +8,7 @@ use axum::{
 use modbox_control::Api;
 use serde::de::DeserializeOwned;
 
-use crate::error::{ApiError, Issue};
+use crate::error::{ApiError, Issue, excerpt};
 
 /// A JSON body. An empty one is `{}`; unknown members are ignored, and `null` is absent.
 pub(super) struct Body<T>(pub(super) T);
@@ -31,10 +31,15 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    // serde would fill the members from an array too, by their order.
+    if text.trim_ascii_start().starts_with(b"[") {
+        let issue = Issue::new(&["body"], "is of the wrong type, expected an object", "type_error");
+        return Err(ApiError::invalid(vec![issue]));
+    }
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let place = std::iter::once("body").chain(path.split('.').filter(|part| *part != "."));
+        let path: Vec<String> = error.path().iter().map(|part| excerpt(&part.to_string())).collect();
+        let place = std::iter::once("body").chain(path.iter().map(String::as_str));
         let kind = if error.inner().is_data() { "type_error" } else { "json_invalid" };
         let message = without_value(&error.inner().to_string());
         ApiError::invalid(vec![Issue::new(&place.collect::<Vec<_>>(), message, kind)])
@@ -57,13 +62,22 @@ fn without_value(message: &str) -> String {
     }
 }
 
+/// No answer tells of more faults: a body of a million bytes has room for many.
+const MAX_FAULTS: usize = 20;
+
 /// Collects what is wrong with a body that could be parsed.
 #[derive(Debug, Default)]
 pub(super) struct Checks(Vec<Issue>);
 
 impl Checks {
     pub(super) fn fault(&mut self, field: &str, message: impl Into<String>, kind: &'static str) {
-        self.0.push(Issue::new(&["body", field], message, kind));
+        self.add(Issue::new(&["body", field], message, kind));
+    }
+
+    fn add(&mut self, issue: Issue) {
+        if self.0.len() < MAX_FAULTS {
+            self.0.push(issue);
+        }
     }
 
     /// The value if it lies in the range; the default if it is absent.
@@ -82,7 +96,7 @@ impl Checks {
     }
 
     pub(super) fn header_fault(&mut self, header: &str, message: &str) {
-        self.0.push(Issue::new(&["header", header], message, "value_error"));
+        self.add(Issue::new(&["header", header], message, "value_error"));
     }
 
     pub(super) fn done(self) -> Result<(), ApiError> {

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
 };
 use modbox_control::Api;
 use modbox_sandbox::Status;
@@ -23,8 +23,10 @@ pub(super) struct ListQuery {
 pub(super) async fn list(
     State(api): State<Api>,
     Caller(owner): Caller,
-    Query(query): Query<ListQuery>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<SandboxListResponse>, ApiError> {
+    // The one parameter came twice.
+    let Query(query) = query.map_err(|_| invalid())?;
     let status = query.status.as_deref().map(parse).transpose()?;
     let listing = api.list(&owner, status).await?;
     let now = api.now();
@@ -37,10 +39,11 @@ fn parse(status: &str) -> Result<Status, ApiError> {
         "provisioning" => Ok(Status::Provisioning),
         "running" => Ok(Status::Running),
         "destroyed" => Ok(Status::Destroyed),
-        _ => Err(ApiError::invalid(vec![Issue::new(
-            &["query", "status"],
-            "must be provisioning, running or destroyed",
-            "enum",
-        )])),
+        _ => Err(invalid()),
     }
+}
+
+fn invalid() -> ApiError {
+    let message = "must be one of provisioning, running and destroyed";
+    ApiError::invalid(vec![Issue::new(&["query", "status"], message, "enum")])
 }

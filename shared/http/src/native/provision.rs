@@ -15,7 +15,11 @@ use super::{
     body::{Body, Checks},
     wire::{Endpoint, ProvisionResponse, api_url, capabilities, iso},
 };
-use crate::{auth::Caller, error::ApiError, origin::Origin};
+use crate::{
+    auth::Caller,
+    error::{ApiError, excerpt},
+    origin::Origin,
+};
 
 /// TTL, in seconds.
 pub(super) const TTL: (u32, u32) = (60, 86_400);
@@ -133,16 +137,17 @@ fn check_text(checks: &mut Checks, field: &str, text: Option<&str>, max: usize) 
 /// A variable whose value is null is not set.
 fn environment(checks: &mut Checks, env: BTreeMap<String, Option<String>>) -> BTreeMap<String, String> {
     for (name, value) in &env {
+        let shown = excerpt(name);
         if !is_variable_name(name) {
-            checks.fault("env_vars", format!("{name:?} is not a name of a variable"), "value_error");
+            checks.fault("env_vars", format!("{shown:?} is not a name of a variable"), "value_error");
         } else if name.starts_with(contract::RESERVED_PREFIX) {
             checks.fault(
                 "env_vars",
-                format!("{name} is reserved: names must not begin with MODBOX_"),
+                format!("{shown} is reserved: names must not begin with MODBOX_"),
                 "value_error",
             );
         } else if value.as_ref().is_some_and(|value| value.contains('\0')) {
-            checks.fault("env_vars", format!("the value of {name} contains a NUL"), "value_error");
+            checks.fault("env_vars", format!("the value of {shown} contains a NUL"), "value_error");
         }
     }
     env.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
@@ -155,9 +160,11 @@ fn is_variable_name(name: &str) -> bool {
 
 fn idempotency_key(checks: &mut Checks, headers: &HeaderMap) -> Option<String> {
     let value = headers.get(KEY_HEADER)?;
-    let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_CHARS);
+    // `to_str` lets a tab pass.
+    let printable = value.to_str().ok().filter(|key| !key.contains('\t'));
+    let key = printable.filter(|key| !key.is_empty() && key.len() <= MAX_KEY_CHARS);
     if key.is_none() {
-        checks.header_fault(KEY_HEADER, "must have 1 to 255 visible ASCII characters");
+        checks.header_fault(KEY_HEADER, "must have 1 to 255 printable ASCII characters");
     }
     key.map(ToOwned::to_owned)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use modbox_sandbox::{EndReason, Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, macros::format_description};
 
 #[derive(Debug, Serialize)]
 pub(super) struct ProvisionResponse {
@@ -138,10 +138,11 @@ pub(super) fn reason(sandbox: &Sandbox, now: Timestamp) -> Option<String> {
     })
 }
 
-/// ISO 8601 with milliseconds, in UTC.
+/// ISO 8601 in UTC, always with three digits of milliseconds: then the order of the texts is that of the moments.
 pub(super) fn iso(at: Timestamp) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.millis()) * 1_000_000)
         .ok()
-        .and_then(|at| at.format(&Rfc3339).ok())
+        .and_then(|at| at.format(format).ok())
         .unwrap_or_default()
 }

@@ -1,0 +1,22 @@
+//! The Modbox API over HTTP, one file per concern.
+
+mod anything;
+mod auth;
+mod calls;
+mod destroy;
+mod detail;
+mod envelope;
+mod environment;
+mod extend;
+mod health;
+mod idempotency;
+mod input;
+mod kill;
+mod list;
+mod names;
+mod provision;
+mod routes;
+mod sidecar;
+mod status;
+mod wait;
+mod world;

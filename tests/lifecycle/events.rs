@@ -1,0 +1,100 @@
+//! Lifecycle events: each moment at least once, after it is true, and never with a secret.
+
+use modbox_tests::{Fault, World};
+use serde_json::{Value, json};
+
+use super::{create_with, running};
+
+fn moments(world: &World, id: &str) -> Vec<(String, u64)> {
+    let of_sandbox = |event: &&Value| event["detail"]["id"] == id;
+    let events = world.events();
+    let mut moments: Vec<_> = events
+        .iter()
+        .filter(of_sandbox)
+        .map(|event| {
+            assert_eq!(event["source"], "modbox");
+            let kind = event["detail-type"].as_str().unwrap().to_owned();
+            (kind, event["detail"]["version"].as_u64().unwrap())
+        })
+        .collect();
+    moments.dedup();
+    moments
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_is_told_in_three_events() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let id = running(&world, &ann, "web").await;
+    ann.delete(&format!("/sandboxes/{id}")).await.expect(200);
+    world.settle().await;
+    let told: Vec<_> = ["Sandbox Accepted", "Sandbox Running", "Sandbox Ended"].map(ToOwned::to_owned).into();
+    assert_eq!(moments(&world, &id), told.into_iter().zip(1..).collect::<Vec<_>>());
+    let ended = world.events().into_iter().rfind(|event| event["detail"]["id"] == *id).unwrap();
+    assert_eq!(ended["detail"]["reason"], "requested");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nobody_asked_for_is_told() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let id = running(&world, &ann, "web").await;
+    world.engine.end(&world.engine.running()[0], "main", 3);
+    world.settle().await;
+    let ended = world.events().into_iter().rfind(|event| event["detail"]["id"] == *id).unwrap();
+    assert_eq!(
+        (&ended["detail-type"], &ended["detail"]["reason"]),
+        (&json!("Sandbox Ended"), &json!("exited"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_is_down_delays_events_and_nothing_else() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    world.faults.set(|call| if call.operation == "PutEvents" { Fault::down() } else { Fault::None });
+    let id = create_with(&ann, json!({"task_id": "web"})).await;
+    let waited = ann.post("/sandboxes/wait", json!({"task_id": "web"})).await.expect(200);
+    assert_eq!(waited["ready"], true);
+    assert!(world.events().is_empty());
+    world.faults.clear();
+    world.pass(std::time::Duration::from_secs(60)).await;
+    world.settle().await;
+    assert_eq!(moments(&world, &id).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_event_and_no_item_shows_a_value_or_a_token() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let accepted =
+        ann.post("/sandboxes", json!({"env_vars": {"PASSWORD": "hunter2-marker"}})).await.expect(201);
+    let token = accepted["endpoint"]["access_token"].as_str().unwrap();
+    let readable =
+        |world: &World| format!("{:?}{:?}{:?}", world.items(), world.events(), world.dead_letters());
+    let mut texts = vec![readable(&world)];
+    world.settle().await;
+    texts.push(readable(&world));
+    ann.delete(&format!("/sandboxes/{}", accepted["sandbox_id"].as_str().unwrap())).await.expect(200);
+    world.settle().await;
+    texts.push(readable(&world));
+    for text in texts {
+        assert!(!text.contains("hunter2-marker"), "{text}");
+        assert!(!text.contains(token), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sealed_environment_leaves_the_row_with_the_launch_and_with_every_end() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let request = || json!({"env_vars": {"A": "b"}});
+    let launched = create_with(&ann, request()).await;
+    assert!(world.row(&launched).await.env.is_some());
+    world.settle().await;
+    assert!(world.row(&launched).await.env.is_none());
+    world.faults.set(|call| if call.operation == "RunTask" { Fault::throttled() } else { Fault::None });
+    let ended = create_with(&ann, request()).await;
+    ann.delete(&format!("/sandboxes/{ended}")).await.expect(200);
+    assert!(world.row(&ended).await.env.is_none());
+}

@@ -1,0 +1,5 @@
+//! The product's tests, in one binary.
+
+mod api;
+mod docs;
+mod lifecycle;
