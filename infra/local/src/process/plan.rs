@@ -28,16 +28,16 @@ pub(super) fn check(launch: &Launch) -> Result<(), StartError> {
 fn unknown_image(container: &Container) -> StartError {
     let [full, lite] = contract::BUILT_IN_IMAGES;
     let reason = format!(
-        "CannotPullContainerError: the process engine runs only {full} and {lite}; start modbox-local with --engine \
-         container to run other images"
+        "CannotPullContainerError: the process engine runs only {full} and {lite}, not {}; create the sandbox with one \
+         of these, or without an image",
+        container.image
     );
     StartError::of(container, reason)
 }
 
 fn unknown_container(container: &Container) -> StartError {
     let reason = format!(
-        "CannotStartContainerError: the process engine knows no container {}; start modbox-local with --engine \
-         container to run other tasks",
+        "CannotStartContainerError: the process engine knows no container {}; it runs the tasks of sandboxes only",
         container.name
     );
     StartError::of(container, reason)
@@ -141,7 +141,7 @@ mod tests {
         {
             let error = check(&launch(image, "")).unwrap_err();
             assert!(error.reason.starts_with("CannotPullContainerError: "), "{image}");
-            assert!(error.reason.contains("--engine container"), "{}", error.reason);
+            assert!(error.reason.contains("modbox/sandbox-lite"), "{}", error.reason);
             assert_eq!(error.container.as_deref(), Some("main"));
         }
     }

@@ -71,7 +71,7 @@ pub(crate) async fn another_image_is_refused_with_what_to_do() {
     launch.containers.iter_mut().for_each(|container| "python:3".clone_into(&mut container.image));
     let error = world.start(launch).await.unwrap_err();
     assert!(error.reason.starts_with("CannotPullContainerError: "), "{}", error.reason);
-    assert!(error.reason.contains("--engine container"), "{}", error.reason);
+    assert!(error.reason.contains("create the sandbox with one of these"), "{}", error.reason);
     assert_eq!(world.folders(), 0);
 }
 
