@@ -191,7 +191,7 @@ async fn what_is_no_json_object_is_a_fault_of_the_body() {
         let answer = refused(&world, &ann, body, 422).await;
         assert_eq!(answer.code(), "validation_error");
         let fields = answer.fields();
-        assert!(fields.len() == 1 && fields[0].starts_with("body"), "{fields:?}");
+        assert!(fields == ["body"] || fields == ["body.task_id"], "{fields:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use axum::{
 };
 use modbox_control::Api;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 use crate::error::{ApiError, Issue, excerpt};
 
@@ -38,7 +39,8 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
     }
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path: Vec<String> = error.path().iter().map(|part| excerpt(&part.to_string())).collect();
+        let known = error.path().iter().filter(|part| !matches!(part, Segment::Unknown));
+        let path: Vec<String> = known.map(|part| excerpt(&part.to_string())).collect();
         let place = std::iter::once("body").chain(path.iter().map(String::as_str));
         let kind = if error.inner().is_data() { "type_error" } else { "json_invalid" };
         let message = without_value(&error.inner().to_string());
