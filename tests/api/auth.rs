@@ -86,6 +86,7 @@ async fn a_token_opens_until_the_moment_it_expires() {
     world.pass(Duration::from_millis(59_999)).await;
     ann.get("/sandboxes").await.expect(200);
     world.pass(Duration::from_millis(1)).await;
+    assert_eq!(ann.get("/sandboxes").await.code(), "token_expired");
     is_refused_everywhere(&world, &ann, "token_expired").await;
 }
 
