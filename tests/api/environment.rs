@@ -117,3 +117,17 @@ async fn many_small_variables_are_too_many_too() {
     answer.expect(422);
     assert_eq!(answer.fields(), ["body.env_vars"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_callers_own_key_must_be_one_that_can_be_sent() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    for bad in ["", " ", "two words", "ключ", "line\nbreak"] {
+        let answer = ann.post("/sandboxes", json!({"env_vars": {"SANDBOX_API_KEY": bad}})).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.fields()),
+            (422, vec!["body.env_vars".to_owned()]),
+            "{bad:?}"
+        );
+    }
+}

@@ -52,19 +52,21 @@ async fn a_task_that_vanishes_is_found_missing() {
     let world = World::build().tick_every(Duration::from_secs(60)).start().await;
     let ann = world.user("ann").await;
     let id = running(&world, &ann, "web").await;
-    // Its end was never told, and ECS has forgotten it.
+    // Its end was never told, and nobody asked until ECS had forgotten it, an hour later.
     world.faults.set(|call| match (call.caller, call.operation) {
-        ("observer", "GetItem") => Fault::down(),
+        ("observer", "GetItem") | ("reaper", "DescribeTasks") => Fault::down(),
         _ => Fault::None,
     });
     let arn = world.engine.running().pop().unwrap();
     world.engine.end(&arn, "main", 0);
-    world.pass(Duration::from_secs(3 * 60 * 60)).await;
-    assert_eq!(status(&ann, &id).await, "destroyed");
-    assert!(
-        ["exited with code 0", "lost: ECS does not know its task any more"]
-            .contains(&reason(&ann, &id).await.as_str())
-    );
+    world.pass(Duration::from_secs(2 * 60 * 60)).await;
+    assert_eq!(status(&ann, &id).await, "running");
+    world.faults.set(|call| match (call.caller, call.operation) {
+        ("observer", "GetItem") => Fault::down(),
+        _ => Fault::None,
+    });
+    world.pass(Duration::from_secs(2 * 60 * 60)).await;
+    assert_eq!(reason(&ann, &id).await, "lost: ECS does not know its task any more");
 }
 
 #[tokio::test(start_paused = true)]

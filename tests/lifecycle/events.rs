@@ -1,5 +1,8 @@
 //! Lifecycle events: each moment at least once, after it is true, and never with a secret.
 
+use std::time::Duration;
+
+use modbox_local::aws_json::AwsError;
 use modbox_tests::{Fault, World};
 use serde_json::{Value, json};
 
@@ -49,18 +52,48 @@ async fn an_end_that_nobody_asked_for_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bus_that_is_down_delays_events_and_nothing_else() {
+async fn a_bus_that_is_down_holds_no_launch_and_no_stop_up_and_loses_no_event() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     world.faults.set(|call| if call.operation == "PutEvents" { Fault::down() } else { Fault::None });
-    let id = create_with(&ann, json!({"task_id": "web"})).await;
-    let waited = ann.post("/sandboxes/wait", json!({"task_id": "web"})).await.expect(200);
-    assert_eq!(waited["ready"], true);
+    // More than there are shards, so that some stand behind others.
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(create_with(&ann, json!({})).await);
+    }
+    world.pass(Duration::from_secs(10)).await;
+    assert_eq!(world.engine.running().len(), 20);
+    for id in &ids {
+        ann.delete(&format!("/sandboxes/{id}")).await.expect(200);
+    }
+    world.pass(Duration::from_secs(10)).await;
+    assert!(world.engine.running().is_empty(), "a stop waits for the bus");
     assert!(world.events().is_empty());
-    world.faults.clear();
-    world.pass(std::time::Duration::from_secs(60)).await;
-    world.settle().await;
-    assert_eq!(moments(&world, &id).len(), 2);
+    let kept: Vec<String> = world.dead_letters().into_iter().map(|letter| letter.body).collect();
+    for id in &ids {
+        for moment in ["Sandbox Accepted", "Sandbox Ended"] {
+            assert!(
+                kept.iter().any(|body| body.contains(id) && body.contains(moment)),
+                "{moment} of {id} is lost"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_bus_refuses_for_good_is_kept() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let no = AwsError::client("ResourceNotFoundException", "Event bus modbox does not exist.");
+    world.faults.set(move |call| match call.operation {
+        "PutEvents" => Fault::Refused(no.clone()),
+        _ => Fault::None,
+    });
+    let id = running(&world, &ann, "web").await;
+    let kept: Vec<String> = world.dead_letters().into_iter().map(|letter| letter.body).collect();
+    for moment in ["Sandbox Accepted", "Sandbox Running"] {
+        assert!(kept.iter().any(|body| body.contains(&id) && body.contains(moment)), "{moment}: {kept:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

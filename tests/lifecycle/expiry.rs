@@ -64,6 +64,12 @@ async fn layer_3_the_removal_of_a_live_row_stops_its_task() {
     assert!(world.sweep_ttl().await > 0);
     assert!(world.engine.running().is_empty());
     assert_eq!(reason(&ann, &id).await, "expired");
+    let told = world.events().into_iter().any(|event| {
+        event["detail"]["id"] == *id
+            && event["detail-type"] == "Sandbox Ended"
+            && event["detail"]["reason"] == "expired"
+    });
+    assert!(told, "its end was not told");
 }
 
 #[tokio::test(start_paused = true)]

@@ -291,6 +291,37 @@ async fn a_task_that_ecs_does_not_know_yet_is_not_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_the_launcher_cannot_stop_yet_is_stopped_all_the_same() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let unknown = AwsError::client("InvalidParameterException", "The referenced task was not found.");
+    // The destroy comes while RunTask is under way; ECS knows the task a little later than it says so.
+    world.faults.set({
+        let mut refused = 0;
+        move |call| match (call.caller, call.operation) {
+            ("launcher", "RunTask") => Fault::Late(Duration::from_millis(300)),
+            ("launcher" | "reaper", "StopTask") if refused < 3 => {
+                refused += 1;
+                Fault::Refused(unknown.clone())
+            }
+            ("observer", "GetItem") => Fault::down(),
+            _ => Fault::None,
+        }
+    });
+    let id = create(&ann, "web").await;
+    world.pass(Duration::from_millis(100)).await;
+    ann.delete(&format!("/sandboxes/{id}")).await.expect(200);
+    world.pass(Duration::from_secs(2)).await;
+    assert_eq!(world.engine.running().len(), 1);
+    assert_eq!(world.items()[&format!("SANDBOX#{id}")]["wants"]["S"], "stop", "the row has given it up");
+    world.faults.clear();
+    world.pass(Duration::from_secs(31)).await;
+    world.tick().await;
+    assert!(world.engine.running().is_empty());
+    assert_eq!(stored_state(&world, &id).await, "destroyed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_read_for_a_caller_is_consistent() {
     let world = World::start().await;
     let ann = world.user("ann").await;

@@ -3,34 +3,25 @@
 use std::sync::Arc;
 
 use lambda_runtime::Error;
-use modbox_aws::{Connection, bus::Bus, inbound::Record, queue::DeadLetters, table::Table, tasks::Tasks};
-use modbox_control::{Control, Launcher, SystemClock, SystemIds, batch, settings::Environment};
+use modbox_aws::{Connection, bus::Bus, queue::DeadLetters, table::Table, tasks::Tasks};
+use modbox_control::{Control, Launcher, SystemClock, SystemIds, settings::Environment};
 use serde_json::Value;
 
-/// What an invocation needs.
-#[derive(Clone, Debug)]
-pub struct App {
-    pub launcher: Launcher,
-    pub dead_letters: DeadLetters,
-}
-
-impl App {
-    /// Builds the function from its environment.
-    pub async fn from_env() -> Result<Self, Error> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let env = Environment(&variable);
-        let connection = Connection::from_env()?;
-        let table = Table::new(&connection, &env.table()?, env.retention()?);
-        table.warm().await;
-        let control = Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds));
-        let (tasks, bus) = (Tasks::new(&connection, env.tasks()?), Bus::new(&connection, env.event_bus()?));
-        let launcher = Launcher::new(control, tasks, bus, env.keys()?);
-        Ok(Self { launcher, dead_letters: DeadLetters::new(&connection, env.dead_letter_queue()?) })
-    }
+/// Builds the function from its environment.
+pub async fn from_env() -> Result<Launcher, Error> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let env = Environment(&variable);
+    let connection = Connection::from_env()?;
+    let table = Table::new(&connection, &env.table()?, env.retention()?);
+    table.warm().await;
+    let control = Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds));
+    let tasks = Tasks::new(&connection, env.tasks()?);
+    let dead_letters = DeadLetters::new(&connection, env.dead_letter_queue()?);
+    let bus = Bus::new(&connection, env.event_bus()?, dead_letters.clone());
+    Ok(Launcher::new(control, tasks, bus, dead_letters, env.keys()?))
 }
 
 /// Handles a batch of the table's stream. Answers which records are to be delivered again.
-pub async fn handler(app: &App, event: Value) -> Result<Value, Error> {
-    let launch = async |record: Arc<Record>| app.launcher.launch(&record).await;
-    Ok(batch(&app.dead_letters, "launcher", &event, launch).await)
+pub async fn handler(launcher: &Launcher, event: Value) -> Result<Value, Error> {
+    Ok(launcher.handle(&event).await)
 }

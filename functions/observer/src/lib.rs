@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lambda_runtime::Error;
-use modbox_aws::{Connection, bus::Bus, inbound::task_state_change, table::Table};
+use modbox_aws::{Connection, bus::Bus, inbound::task_state_change, queue::DeadLetters, table::Table};
 use modbox_control::{Control, Observer, SystemClock, SystemIds, settings::Environment};
 use serde_json::{Value, json};
 
@@ -22,7 +22,9 @@ impl App {
         let table = Table::new(&connection, &env.table()?, env.retention()?);
         table.warm().await;
         let control = Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds));
-        Ok(Self { observer: Observer::new(control, Bus::new(&connection, env.event_bus()?), env.stack()?) })
+        let dead_letters = DeadLetters::new(&connection, env.dead_letter_queue()?);
+        let bus = Bus::new(&connection, env.event_bus()?, dead_letters);
+        Ok(Self { observer: Observer::new(control, bus, env.stack()?) })
     }
 }
 

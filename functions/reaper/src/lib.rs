@@ -9,15 +9,8 @@ use std::{
 };
 
 use lambda_runtime::Error;
-use modbox_aws::{
-    Connection,
-    bus::Bus,
-    inbound::Record,
-    queue::{DeadLetter, DeadLetters},
-    table::Table,
-    tasks::Tasks,
-};
-use modbox_control::{Control, Reaper, Swept, SystemClock, SystemIds, batch, settings::Environment};
+use modbox_aws::{Connection, bus::Bus, queue::DeadLetters, table::Table, tasks::Tasks};
+use modbox_control::{Control, Reaper, SystemClock, SystemIds, settings::Environment};
 use serde_json::{Value, json};
 
 /// Comparing every task with its row costs calls for each task, so not every tick does it.
@@ -26,14 +19,13 @@ const ORPHANS_EVERY: Duration = Duration::from_secs(5 * 60);
 /// What an invocation needs.
 #[derive(Clone, Debug)]
 pub struct App {
-    pub reaper: Reaper,
-    pub dead_letters: DeadLetters,
+    reaper: Reaper,
     orphans_at: Arc<AtomicI64>,
 }
 
 impl App {
-    pub fn new(reaper: Reaper, dead_letters: DeadLetters) -> Self {
-        Self { reaper, dead_letters, orphans_at: Arc::new(AtomicI64::new(i64::MIN)) }
+    pub fn new(reaper: Reaper) -> Self {
+        Self { reaper, orphans_at: Arc::new(AtomicI64::new(i64::MIN)) }
     }
 
     /// Builds the function from its environment.
@@ -44,39 +36,26 @@ impl App {
         let table = Table::new(&connection, &env.table()?, env.retention()?);
         table.warm().await;
         let control = Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds));
-        let (tasks, bus) = (Tasks::new(&connection, env.tasks()?), Bus::new(&connection, env.event_bus()?));
+        let tasks = Tasks::new(&connection, env.tasks()?);
         let dead_letters = DeadLetters::new(&connection, env.dead_letter_queue()?);
-        Ok(Self::new(Reaper::new(control, tasks, bus), dead_letters))
-    }
-
-    /// Whether it is time to look for orphans; asking takes the turn.
-    fn orphans_are_due(&self) -> bool {
-        let now = self.reaper.now().millis();
-        let due = self.orphans_at.load(Ordering::Relaxed) <= now;
-        if due {
-            self.orphans_at.store(now + ORPHANS_EVERY.as_millis() as i64, Ordering::Relaxed);
-        }
-        due
+        let bus = Bus::new(&connection, env.event_bus()?, dead_letters.clone());
+        Ok(Self::new(Reaper::new(control, tasks, bus, dead_letters)))
     }
 }
 
 /// Handles a batch of the table's stream, or a tick of the schedule.
 pub async fn handler(app: &App, event: Value) -> Result<Value, Error> {
-    if event.get("Records").is_none() {
-        return tick(app).await;
-    }
-    let reap = async |record: Arc<Record>| app.reaper.reap(&record).await;
-    Ok(batch(&app.dead_letters, "reaper", &event, reap).await)
+    if event.get("Records").is_some() { Ok(app.reaper.handle(&event).await) } else { tick(app).await }
 }
 
+/// What is due first; the orphans also if something of that failed.
 async fn tick(app: &App) -> Result<Value, Error> {
-    let Swept { due, damaged } = app.reaper.sweep().await?;
-    for (id, error) in &damaged {
-        let key = format!("SANDBOX#{id}");
-        let letter = DeadLetter { function: "reaper", key, sequence_number: None, reason: error.to_string() };
-        app.dead_letters.send(&letter).await?;
-        app.reaper.set_aside(*id).await?;
+    let due = app.reaper.sweep().await;
+    let now = app.reaper.now();
+    let mut orphans = 0;
+    if app.orphans_at.load(Ordering::Relaxed) <= now.millis() {
+        orphans = app.reaper.stop_orphans().await?;
+        app.orphans_at.store((now + ORPHANS_EVERY).millis(), Ordering::Relaxed);
     }
-    let orphans = if app.orphans_are_due() { app.reaper.stop_orphans().await? } else { 0 };
-    Ok(json!({"due": due, "damaged": damaged.len(), "orphans": orphans}))
+    Ok(json!({"due": due?, "orphans": orphans}))
 }

@@ -114,7 +114,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     stop.cancel();
     let end = stack.shutdown("modbox-local was stopped", GRACE);
     if tokio::time::timeout(SHUTDOWN, end).await.is_err() {
-        tracing::warn!("not everything ended in time; the next start repairs what is left");
+        tracing::warn!("not everything ended in time; the next start ends what is left");
     }
     for server in servers {
         server.abort();

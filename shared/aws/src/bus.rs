@@ -4,7 +4,7 @@ use aws_sdk_eventbridge::{Client, types::PutEventsRequestEntry};
 use modbox_sandbox::{EndReason, Sandbox, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{Connection, Error, error::classify};
+use crate::{Connection, Error, error::classify, queue::DeadLetters};
 
 /// The `source` of every event of ours.
 pub const SOURCE: &str = "modbox";
@@ -22,15 +22,19 @@ pub enum Moment {
 pub struct Bus {
     client: Client,
     name: String,
+    /// Where events go that the bus does not take.
+    dead_letters: DeadLetters,
 }
 
+/// Entry errors of PutEvents that pass (API reference, PutEventsResultEntry).
+const PASSING: [&str; 3] = ["ThrottlingException", "InternalFailure", "InternalException"];
+
 impl Bus {
-    pub fn new(connection: &Connection, name: impl Into<String>) -> Self {
-        Self { client: connection.eventbridge(), name: name.into() }
+    pub fn new(connection: &Connection, name: impl Into<String>, dead_letters: DeadLetters) -> Self {
+        Self { client: connection.eventbridge(), name: name.into(), dead_letters }
     }
 
-    /// Publishes one moment of a sandbox; an error means that it may not have arrived.
-    pub async fn publish(&self, sandbox: &Sandbox, moment: &Moment) -> Result<(), Error> {
+    async fn put(&self, sandbox: &Sandbox, moment: &Moment) -> Result<(), Error> {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(&self.name)
             .source(SOURCE)
@@ -39,10 +43,28 @@ impl Bus {
             .build();
         let answer =
             self.client.put_events().entries(entry).send().await.map_err(|e| classify("PutEvents", e))?;
-        match answer.entries().iter().find_map(|entry| entry.error_code()) {
-            Some(code) => Err(Error::Unavailable { operation: "PutEvents", message: code.to_owned() }),
-            None => Ok(()),
+        let refused = answer.entries().iter().find_map(|entry| entry.error_code().map(|code| (code, entry)));
+        let Some((code, entry)) = refused else { return Ok(()) };
+        let message = entry.error_message().unwrap_or_default().to_owned();
+        if PASSING.contains(&code) {
+            return Err(Error::Unavailable { operation: "PutEvents", message: format!("{code}: {message}") });
         }
+        Err(Error::Refused { operation: "PutEvents", code: code.to_owned(), message })
+    }
+
+    /// Publishes one moment of a sandbox, or keeps it with the dead letters for whoever mends the bus: a stream's records
+    /// wait for nothing but AWS's answer to what must be started or stopped. An error means that neither took it.
+    pub async fn publish(&self, sandbox: &Sandbox, moment: &Moment) -> Result<(), Error> {
+        let Err(error) = self.put(sandbox, moment).await else { return Ok(()) };
+        tracing::error!(sandbox.id = %sandbox.id, %error, "a lifecycle event is kept with the dead letters");
+        let event = json!({
+            "event_bus": self.name,
+            "source": SOURCE,
+            "detail-type": detail_type(moment),
+            "detail": detail(sandbox, moment),
+            "reason": error.to_string(),
+        });
+        self.dead_letters.keep(&event).await
     }
 }
 

@@ -13,6 +13,9 @@ pub enum Error {
     /// A definite no: nothing was done, and the same call will be refused again.
     #[error("{operation} was refused: {code}: {message}")]
     Refused { operation: &'static str, code: String, message: String },
+    /// A stored item of a format that this version does not know; a newer one wrote it.
+    #[error("item {key} of table {table} has format {format}, which this version does not know")]
+    UnknownFormat { table: String, key: String, format: u32 },
     /// A stored item that no version of Modbox writes.
     #[error("item {key} of table {table} cannot be read: {reason}")]
     Corrupt { table: String, key: String, reason: String },
@@ -23,7 +26,7 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Conflict { .. } => true,
-            Self::Refused { .. } | Self::Corrupt { .. } => false,
+            Self::Refused { .. } | Self::UnknownFormat { .. } | Self::Corrupt { .. } => false,
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod bus;
 mod connection;
 mod error;
+mod hash;
 pub mod inbound;
 pub mod queue;
 pub mod table;

@@ -1,7 +1,7 @@
-//! The dead-letter queue for items that cannot be decoded (rule 2).
+//! The dead-letter queue: items that cannot be decoded (rule 2), and lifecycle events that the bus did not take.
 
 use aws_sdk_sqs::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Connection, Error, error::classify, inbound::Record};
 
@@ -67,6 +67,10 @@ impl DeadLetters {
             "sequence_number": letter.sequence_number,
             "reason": letter.reason,
         });
+        self.keep(&body).await
+    }
+
+    pub(crate) async fn keep(&self, body: &Value) -> Result<(), Error> {
         let send = self.client.send_message().queue_url(&self.url).message_body(body.to_string());
         send.send().await.map(drop).map_err(|error| classify("SendMessage", error))
     }

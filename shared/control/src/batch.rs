@@ -17,7 +17,7 @@ const AT_ONCE: usize = 10;
 /// Handles each record of the event, ten at a time, and answers which are to be delivered again.
 ///
 /// Only throttles and outages are: a record that no delivery can help goes to the dead-letter queue.
-pub async fn batch<F>(
+pub(crate) async fn batch<F>(
     dead_letters: &DeadLetters,
     function: &'static str,
     event: &Value,

@@ -8,7 +8,7 @@ use modbox_aws::{
 };
 use modbox_sandbox::{Name, Sandbox, SandboxId, Spec, UserId, contract};
 
-use crate::{Api, Error};
+use crate::{Api, Error, Selector};
 
 /// What is asked for.
 #[derive(Clone)]
@@ -29,12 +29,17 @@ pub struct Order {
 }
 
 /// A sandbox that was accepted, now or under the same key before.
-#[derive(Debug)]
 pub struct Accepted {
     pub row: Row,
     /// The token for its runtime: the caller's own SANDBOX_API_KEY, or the derived one.
     pub access_token: String,
     pub replayed: bool,
+}
+
+impl std::fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accepted").field("row", &self.row).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Order {
@@ -70,12 +75,13 @@ impl Api {
                 tracing::info!(sandbox.id = %id, sandbox.name = %sandbox.name, "sandbox was accepted");
                 self.accepted(row, &order, false)
             }
-            Created::NameTaken { .. } => Err(Error::NameTaken { name: row.sandbox.name }),
+            Created::NameTaken => Err(Error::NameTaken { name: row.sandbox.name }),
             Created::Replayed { id, request_hash } => {
                 if !self.keys.is_fingerprint_of(&request_hash, &request)? {
                     return Err(Error::KeyReused);
                 }
-                self.accepted(self.control.load(id).await?, &order, true)
+                let row = self.get(&order.owner, &Selector::Id(id)).await?;
+                self.accepted(row, &order, true)
             }
         }
     }
@@ -122,6 +128,7 @@ impl Order {
     /// The request in one form, however it was written: what makes two requests the same.
     fn canonical(&self) -> String {
         serde_json::json!([
+            self.owner.as_str(),
             self.name.as_ref().map(Name::as_str),
             self.image,
             self.ttl.map(|ttl| ttl.as_millis().to_string()),

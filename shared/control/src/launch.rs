@@ -1,14 +1,19 @@
 //! Launch: the task that a row wants, exactly once.
 
+use std::sync::Arc;
+
 use modbox_aws::{
     bus::{Bus, Moment},
     inbound::Record,
+    queue::DeadLetters,
     table::Row,
-    tasks::{Definition, Launched, Overrides, TaskEnvironment, Tasks},
+    tasks::{Definition, Launched, Overrides, StopAnswer, TaskEnvironment, Tasks},
 };
 use modbox_sandbox::{Effect, Event, Launch, LaunchRefusal, Provisioning, State, TaskArn};
 
-use crate::{Control, Error, Keys};
+use serde_json::Value;
+
+use crate::{Control, Error, Keys, batch::batch};
 
 /// What the `launcher` function does: RunTask, and StopTask where the row no longer wants what it started.
 #[derive(Clone, Debug)]
@@ -16,12 +21,19 @@ pub struct Launcher {
     control: Control,
     tasks: Tasks,
     bus: Bus,
+    dead_letters: DeadLetters,
     keys: Keys,
 }
 
 impl Launcher {
-    pub fn new(control: Control, tasks: Tasks, bus: Bus, keys: Keys) -> Self {
-        Self { control, tasks, bus, keys }
+    pub fn new(control: Control, tasks: Tasks, bus: Bus, dead_letters: DeadLetters, keys: Keys) -> Self {
+        Self { control, tasks, bus, dead_letters, keys }
+    }
+
+    /// Handles a batch of the table's stream, and answers which records are to be delivered again.
+    pub async fn handle(&self, event: &Value) -> Value {
+        let launch = async |record: Arc<Record>| self.launch(&record).await;
+        batch(&self.dead_letters, "launcher", event, launch).await
     }
 
     /// Launches what the record's row wants as of now. Idempotent: a redelivery finds what was done.
@@ -34,12 +46,11 @@ impl Launcher {
             row => row?,
         };
         let sandbox = row.sandbox.clone();
-        let launched = self.launch_if_wanted(row).await;
-        // After the launch, so that a bus that is down holds nothing up but itself.
+        self.launch_if_wanted(row).await?;
         if record.inserted {
             self.bus.publish(&sandbox, &Moment::Accepted).await?;
         }
-        launched
+        Ok(())
     }
 
     async fn launch_if_wanted(&self, row: Row) -> Result<(), Error> {
@@ -111,19 +122,23 @@ impl Launcher {
         let arn = seen.arn.clone();
         match self.control.change(row, &Event::TaskSeen(seen)).await {
             Ok(changed) if changed.effects.contains(&Effect::Stop(arn.clone())) => {
-                self.stop(&arn).await?;
-                self.control.change(changed.row, &Event::StopSent { arn }).await.map(drop)
+                match self.stop(&arn).await? {
+                    StopAnswer::Accepted => {
+                        self.control.change(changed.row, &Event::StopSent { arn }).await.map(drop)
+                    }
+                    // ECS does not know it yet (rule 5). The row wants it stopped, so the reaper goes on.
+                    StopAnswer::Unknown => Ok(()),
+                }
             }
             Ok(_) => Ok(()),
-            Err(Error::NotFound) => self.stop(&arn).await,
+            Err(Error::NotFound) => self.stop(&arn).await.map(drop),
             Err(error) => Err(error),
         }
     }
 
-    async fn stop(&self, arn: &TaskArn) -> Result<(), Error> {
+    async fn stop(&self, arn: &TaskArn) -> Result<StopAnswer, Error> {
         tracing::info!(task.arn = %arn, "task is stopped: its sandbox ended while it was launched");
-        self.tasks.stop(arn, "modbox: the sandbox ended while its task was launched").await?;
-        Ok(())
+        Ok(self.tasks.stop(arn, "modbox: the sandbox ended while its task was launched").await?)
     }
 
     async fn refused(&self, row: Row, refusal: LaunchRefusal) -> Result<(), Error> {

@@ -25,7 +25,6 @@ mod token;
 mod url;
 mod wait;
 
-pub use batch::batch;
 pub use change::{Changed, Control};
 pub use clock::{SystemClock, SystemIds};
 pub use create::{Accepted, Order};
@@ -36,7 +35,6 @@ pub use launch::Launcher;
 pub use list::Listing;
 pub use observe::Observer;
 pub use reap::Reaper;
-pub use sweep::Swept;
 pub use token::Rejection;
 pub use url::UrlTemplate;
 pub use wait::Waited;

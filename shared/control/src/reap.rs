@@ -1,14 +1,18 @@
 //! Reap: StopTask for what is over, whoever ended it.
 
+use std::sync::Arc;
+
 use modbox_aws::{
     bus::{Bus, Moment},
     inbound::Record,
+    queue::DeadLetters,
     table::{Committed, Row},
     tasks::{StopAnswer, Tasks},
 };
-use modbox_sandbox::{Event, TaskArn, Timestamp, Wants, apply};
+use modbox_sandbox::{Effect, Event, TaskArn, Timestamp, Wants, apply};
+use serde_json::Value;
 
-use crate::{Control, Error};
+use crate::{Control, Error, batch::batch};
 
 /// What the `reaper` function does: it stops, expires and touches; it starts nothing.
 #[derive(Clone, Debug)]
@@ -16,11 +20,18 @@ pub struct Reaper {
     pub(crate) control: Control,
     pub(crate) tasks: Tasks,
     bus: Bus,
+    pub(crate) dead_letters: DeadLetters,
 }
 
 impl Reaper {
-    pub fn new(control: Control, tasks: Tasks, bus: Bus) -> Self {
-        Self { control, tasks, bus }
+    pub fn new(control: Control, tasks: Tasks, bus: Bus, dead_letters: DeadLetters) -> Self {
+        Self { control, tasks, bus, dead_letters }
+    }
+
+    /// Handles a batch of the table's stream, and answers which records are to be delivered again.
+    pub async fn handle(&self, event: &Value) -> Value {
+        let reap = async |record: Arc<Record>| self.reap(&record).await;
+        batch(&self.dead_letters, "reaper", event, reap).await
     }
 
     /// The time by which it decides.
@@ -38,12 +49,11 @@ impl Reaper {
             Err(Error::NotFound) => return Ok(()),
             row => row?,
         };
-        let stopped = self.stop_if_wanted(row.clone()).await;
-        // After the stop, so that a bus that is down holds nothing up but itself.
+        self.stop_if_wanted(row.clone()).await?;
         if record.ended {
             self.publish_end(&row).await?;
         }
-        stopped
+        Ok(())
     }
 
     async fn publish_end(&self, row: &Row) -> Result<(), Error> {
@@ -86,6 +96,11 @@ impl Reaper {
     /// Folds an observation in; a row that is gone meanwhile has nothing to learn.
     pub(crate) async fn fold(&self, row: Row, event: &Event) -> Result<(), Error> {
         match self.control.change(row, event).await {
+            // The observer was not told, or it would have said so.
+            Ok(changed) if changed.effects.contains(&Effect::PublishRunning) => {
+                let sandbox = &changed.row.sandbox;
+                Ok(self.bus.publish(sandbox, &Moment::Running).await?)
+            }
             Ok(_) | Err(Error::NotFound | Error::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }
@@ -98,16 +113,13 @@ impl Reaper {
         let ended = apply(sandbox, Event::RowRemoved, self.control.now())?.sandbox;
         let write = self.control.write_id();
         let bury = || self.control.table.bury(removed, ended.clone(), &write);
+        let buried = self.control.unless_in_conflict(bury).await?;
         // Whatever the table holds by now, this task is not to run.
-        match self.control.unless_in_conflict(bury).await? {
-            Committed::Done(_) => {}
-            Committed::Stale(_) | Committed::NameLost => {
-                tracing::info!(sandbox.id = %sandbox.id, "the removed row was written back before");
-            }
-        }
         if let Some(task) = sandbox.task() {
             self.tasks.stop(&task.arn, "modbox: the sandbox's row was removed").await?;
         }
-        Ok(())
+        // A row that stands there already was written back by an earlier delivery of this record.
+        let (Committed::Done(row) | Committed::Stale(Some(row))) = buried else { return Ok(()) };
+        self.publish_end(&row).await
     }
 }

@@ -1,8 +1,11 @@
 //! Sweep: what the attention index says is due. No Scan, and one Query per shard when nothing is.
 
 use futures::{StreamExt as _, stream};
-use modbox_aws::table::{ATTENTION_SHARDS, Loaded, Row};
-use modbox_sandbox::{Event, Sandbox, SandboxId, State, TaskArn, Timestamp};
+use modbox_aws::{
+    queue::DeadLetter,
+    table::{ATTENTION_SHARDS, Loaded, Row},
+};
+use modbox_sandbox::{Event, Sandbox, SandboxId, State, TaskArn};
 
 use crate::{Error, Reaper};
 
@@ -11,20 +14,12 @@ const ROWS_PER_SHARD: usize = 500;
 /// How many rows are worked on at once.
 const AT_ONCE: usize = 10;
 
-/// What a sweep met.
-#[derive(Debug, Default)]
-pub struct Swept {
-    pub due: usize,
-    /// Rows that cannot be read, which the sweep can do nothing about.
-    pub damaged: Vec<(SandboxId, modbox_aws::Error)>,
-}
-
 impl Reaper {
-    /// Expires, touches and compares with ECS whatever is due.
+    /// Expires, touches and compares with ECS whatever is due; answers how many rows were.
     ///
     /// The index may lag, so every row is read again, and one that is not due after all is left alone. A row that
     /// fails keeps nobody from the others; the first failure is answered once all were tried.
-    pub async fn sweep(&self) -> Result<Swept, Error> {
+    pub async fn sweep(&self) -> Result<usize, Error> {
         let now = self.control.now();
         let mut ids = Vec::new();
         for shard in 0..ATTENTION_SHARDS {
@@ -33,23 +28,42 @@ impl Reaper {
         let Loaded { mut rows, damaged } = self.control.table.load_many(&ids).await?;
         rows.retain(|row| row.sandbox.look_at.is_some_and(|at| at <= now));
         let due = rows.len();
-        let heard = self.listen(&rows, now).await;
-        let mut ticks = Vec::with_capacity(due);
-        for row in rows {
-            ticks.push(self.tick(row));
+        // What is over by the clock does not wait for what ECS has to say of the others.
+        let (over, others): (Vec<Row>, Vec<Row>) =
+            rows.into_iter().partition(|row| row.sandbox.is_live() && row.sandbox.is_over(now));
+        let expired = self.tick(over).await;
+        let heard = self.listen(&others).await;
+        let touched = self.tick(others).await;
+        let reported = self.set_aside(damaged).await;
+        expired.and(heard).and(touched).and(reported).map(|()| due)
+    }
+
+    /// Has the schedule meet damaged rows no more; their dead letters are what remains of them.
+    async fn set_aside(&self, damaged: Vec<(SandboxId, modbox_aws::Error)>) -> Result<(), Error> {
+        for (id, error) in damaged {
+            // A newer version wrote it and is to come back: nothing is wrong with the row.
+            if let modbox_aws::Error::UnknownFormat { .. } = error {
+                tracing::error!(sandbox.id = %id, %error, "a row is left to the version that wrote it");
+                continue;
+            }
+            let key = format!("SANDBOX#{id}");
+            let letter =
+                DeadLetter { function: "reaper", key, sequence_number: None, reason: error.to_string() };
+            self.dead_letters.send(&letter).await?;
+            self.control.table.set_aside(id).await?;
         }
-        let ticked: Vec<Result<(), Error>> = stream::iter(ticks).buffer_unordered(AT_ONCE).collect().await;
-        ticked.into_iter().collect::<Result<(), Error>>()?;
-        heard?;
-        Ok(Swept { due, damaged })
+        Ok(())
     }
 
-    /// Has the schedule meet a damaged row no more; its dead letter is what remains of it.
-    pub async fn set_aside(&self, id: SandboxId) -> Result<(), Error> {
-        Ok(self.control.table.set_aside(id).await?)
+    async fn tick(&self, rows: Vec<Row>) -> Result<(), Error> {
+        let mut ticks = Vec::with_capacity(rows.len());
+        for row in rows {
+            ticks.push(self.tick_one(row));
+        }
+        all(ticks).await
     }
 
-    async fn tick(&self, row: Row) -> Result<(), Error> {
+    async fn tick_one(&self, row: Row) -> Result<(), Error> {
         // What `listen` learned is in the table: read again, so that a tick does not speak of an older row.
         match self.control.load(row.sandbox.id).await {
             Ok(row) => self.fold(row, &Event::Tick).await,
@@ -59,19 +73,18 @@ impl Reaper {
     }
 
     /// Asks ECS about every due row of which nothing was heard, and folds the answers in.
-    async fn listen(&self, rows: &[Row], now: Timestamp) -> Result<(), Error> {
-        let silent = rows.iter().filter(|row| is_silent(&row.sandbox, now));
+    async fn listen(&self, rows: &[Row]) -> Result<(), Error> {
+        let silent = rows.iter().filter(|row| is_silent(&row.sandbox));
         let (with_task, without): (Vec<&Row>, Vec<&Row>) =
             silent.partition(|row| row.sandbox.task().is_some());
         let arns: Vec<TaskArn> =
             with_task.iter().filter_map(|row| row.sandbox.task()).map(|task| task.arn.clone()).collect();
-        if !arns.is_empty() {
-            self.describe(&with_task, &arns).await?;
-        }
+        let described = if arns.is_empty() { Ok(()) } else { self.describe(&with_task, &arns).await };
+        let mut looks = Vec::with_capacity(without.len());
         for row in without {
-            self.look_for_task(row).await?;
+            looks.push(self.look_for_task(row));
         }
-        Ok(())
+        described.and(all(looks).await)
     }
 
     async fn describe(&self, rows: &[&Row], arns: &[TaskArn]) -> Result<(), Error> {
@@ -84,12 +97,11 @@ impl Reaper {
             .into_iter()
             .map(|sighting| (of(&sighting.seen.arn), Event::TaskSeen(sighting.seen)));
         let missing = described.missing.into_iter().map(|arn| (of(&arn), Event::TaskMissing { arn }));
+        let mut folds = Vec::new();
         for (row, event) in seen.chain(missing) {
-            if let Some(row) = row {
-                self.fold(row, &event).await?;
-            }
+            folds.extend(row.map(|row| async move { self.fold(row, &event).await }));
         }
-        Ok(())
+        all(folds).await
     }
 
     /// Rule 5: a sandbox that ended before a task was known is over only once ListTasks knows none.
@@ -99,17 +111,22 @@ impl Reaper {
             return self.fold(row.clone(), &Event::NoTask).await;
         }
         for sighting in self.tasks.describe(&arns).await?.sightings {
-            let row = self.control.load(row.sandbox.id).await?;
-            self.fold(row, &Event::TaskSeen(sighting.seen)).await?;
+            self.fold(row.clone(), &Event::TaskSeen(sighting.seen)).await?;
         }
         Ok(())
     }
 }
 
 /// Whether ECS is to be asked: the row has or may have a task, and waits to hear of it.
-fn is_silent(sandbox: &Sandbox, now: Timestamp) -> bool {
+fn is_silent(sandbox: &Sandbox) -> bool {
     match &sandbox.state {
-        State::Provisioning(_) | State::Running(_) => !sandbox.is_over(now) && sandbox.task().is_some(),
+        State::Provisioning(_) | State::Running(_) => sandbox.task().is_some(),
         State::Destroying(_) | State::Destroyed(_) => true,
     }
+}
+
+/// Does all, a few at a time, and answers the first failure once all are done.
+async fn all(work: Vec<impl Future<Output = Result<(), Error>>>) -> Result<(), Error> {
+    let done: Vec<Result<(), Error>> = stream::iter(work).buffer_unordered(AT_ONCE).collect().await;
+    done.into_iter().collect()
 }

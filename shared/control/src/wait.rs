@@ -23,18 +23,16 @@ const LONGEST_POLL: Duration = Duration::from_secs(1);
 impl Api {
     /// Answers as soon as the sandbox runs or is over, by `timeout` at the latest.
     ///
-    /// It holds no thread, and reads the row ever less often, but at least each `poll` and each second.
+    /// It holds no thread, and reads the row ever less often, but at least each second.
     pub async fn wait(
         &self,
         owner: &UserId,
         selector: &Selector,
         timeout: Duration,
-        poll: Duration,
     ) -> Result<Waited, Error> {
         let started = self.control.now();
         let mut row = self.get(owner, selector).await?;
         let selector = Selector::Id(row.sandbox.id);
-        let longest = poll.min(LONGEST_POLL);
         let mut pause = FIRST_POLL;
         loop {
             let now = self.control.now();
@@ -44,7 +42,7 @@ impl Api {
                 return Ok(Waited { row, status, elapsed });
             }
             tokio::time::sleep(pause.min(timeout - elapsed)).await;
-            pause = (pause * 3 / 2).min(longest);
+            pause = (pause * 3 / 2).min(LONGEST_POLL);
             row = self.get(owner, &selector).await?;
         }
     }

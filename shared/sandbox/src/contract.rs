@@ -43,9 +43,9 @@ pub const EXEC_ID: &str = "MODBOX_EXEC_ID";
 /// Names that a caller's environment may not use begin with this.
 pub const RESERVED_PREFIX: &str = "MODBOX_";
 
-/// Whether the image, with or without a tag, is one of [`BUILT_IN_IMAGES`].
+/// Whether the image, with or without tag or digest, is one of [`BUILT_IN_IMAGES`].
 pub fn is_built_in(image: &str) -> bool {
-    BUILT_IN_IMAGES
-        .iter()
-        .any(|name| image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+    BUILT_IN_IMAGES.iter().any(|name| {
+        image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+    })
 }

@@ -5,20 +5,19 @@ use super::{
     task::Task,
     wire::{self, Moments},
 };
+use crate::event::Event;
 
 /// The event that EventBridge delivers when a task changes.
 pub(super) fn task_state_change(task: &Task, random: u128, now: Timestamp) -> Value {
-    json!({
-        "version": "0",
-        "id": uuid(random),
-        "detail-type": "ECS Task State Change",
-        "source": "aws.ecs",
-        "account": wire::ACCOUNT,
-        "time": wire::iso(now),
-        "region": wire::REGION,
-        "resources": [task.arn()],
-        "detail": detail(task, now),
-    })
+    let event = Event {
+        id: uuid(random),
+        source: "aws.ecs".to_owned(),
+        detail_type: "ECS Task State Change".to_owned(),
+        at: now,
+        resources: json!([task.arn()]),
+        detail: detail(task, now),
+    };
+    event.into_value()
 }
 
 fn detail(task: &Task, now: Timestamp) -> Value {

@@ -6,10 +6,8 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::task::{ContainerState, Task};
-use crate::aws_json::AwsError;
+use crate::aws_json::{AwsError, REGION};
 
-pub(super) const REGION: &str = "us-east-1";
-pub(super) const ACCOUNT: &str = "000000000000";
 pub(super) const CALLER_ARN: &str = "arn:aws:iam::000000000000:root";
 pub(super) const DEFINITION_ARN_PREFIX: &str = "arn:aws:ecs:us-east-1:000000000000:task-definition/";
 const ARN_PREFIX: &str = "arn:aws:ecs:us-east-1:000000000000:";

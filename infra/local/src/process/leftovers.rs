@@ -26,12 +26,22 @@ pub(super) struct Traces {
     pub(super) scratch: Scratch,
 }
 
+/// How the runtime marks the commands of a sandbox, which have groups and folders of their own.
+fn mark_of_commands(sandbox: &str) -> String {
+    format!("{}={sandbox}.", contract::EXEC_ID)
+}
+
 impl Traces {
     fn select(&self, all: &[Process]) -> Vec<Process> {
         let mark = format!("{}={}", contract::TASK_ADDRESS, self.address);
+        let commands = self.scratch.sandbox().map(|sandbox| mark_of_commands(&sandbox));
+        let is_marked = |entry: &[u8]| {
+            entry == mark.as_bytes()
+                || commands.as_ref().is_some_and(|mark| entry.starts_with(mark.as_bytes()))
+        };
         let is_ours = |process: &&Process| {
             self.group == Some(process.group)
-                || marked(process.pid, |entry| entry == mark.as_bytes())
+                || marked(process.pid, is_marked)
                 || works_in(process, self.scratch.folder())
         };
         all.iter().filter(is_ours).copied().collect()

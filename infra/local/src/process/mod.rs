@@ -79,7 +79,7 @@ impl Shared {
     async fn start(&self, launch: Launch, cancelled: Cancelled) -> Result<Handle, StartError> {
         plan::check(&launch)?;
         let address = self.addresses.claim(plan::wanted_address(&launch), &*self.ids)?;
-        let scratch = Scratch::create(&self.tasks, launch.task_id(), address.ip())
+        let scratch = Scratch::create(&self.tasks, launch.task_id(), address.ip(), plan::sandbox_id(&launch))
             .await
             .map_err(|error| cannot_start("make the task's folder", &error))?;
         let spec = plan::task_spec(&launch, &self.program, &scratch, address.ip());

@@ -16,7 +16,7 @@ const LANG: &str = "C.UTF-8";
 pub(super) fn check(launch: &Launch) -> Result<(), StartError> {
     for container in &launch.containers {
         match container.name.as_str() {
-            contract::MAIN if is_built_in(&container.image) => {}
+            contract::MAIN if contract::is_built_in(&container.image) => {}
             contract::MAIN => return Err(unknown_image(container)),
             contract::DEADLINE | contract::READY => {}
             _ => return Err(unknown_container(container)),
@@ -43,19 +43,17 @@ fn unknown_container(container: &Container) -> StartError {
     StartError::of(container, reason)
 }
 
-/// Whether the image is a built-in one, with or without tag or digest.
-fn is_built_in(image: &str) -> bool {
-    let without_digest = image.split('@').next().unwrap_or(image);
-    let name = without_digest.split(':').next().unwrap_or(without_digest);
-    contract::BUILT_IN_IMAGES.contains(&name)
-}
-
 /// The address in the sandbox's URL, when that is one of the loopback network.
 pub(super) fn wanted_address(launch: &Launch) -> Option<Ipv4Addr> {
     let url = launch.container(contract::MAIN)?.environment.get(contract::SANDBOX_URL)?;
     let authority = url.split_once("://")?.1.split('/').next()?;
     let host = authority.split(':').next()?;
     host.parse().ok().filter(Ipv4Addr::is_loopback)
+}
+
+/// The id of the sandbox, which its main container is told.
+pub(super) fn sandbox_id(launch: &Launch) -> Option<&str> {
+    launch.container(contract::MAIN)?.environment.get(contract::SANDBOX_ID).map(String::as_str)
 }
 
 /// What the sidecar is told. Its own variables are those of the `deadline` container, which it is.

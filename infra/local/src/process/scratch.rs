@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 /// The folder of one task, which nobody else may enter.
 ///
-/// It holds `workspace`, `logs`, `report`, and `address`, by which what a task left is found after a crash.
+/// It holds `workspace`, `logs`, `report`, and `address` and `sandbox`, by which what a task left is found after a crash.
 #[derive(Clone, Debug)]
 pub(super) struct Scratch {
     folder: PathBuf,
@@ -18,14 +18,19 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Makes the folder; fails if it is there.
-    pub(super) async fn create(tasks: &Path, id: &str, address: Ipv4Addr) -> io::Result<Self> {
+    pub(super) async fn create(
+        tasks: &Path,
+        id: &str,
+        address: Ipv4Addr,
+        sandbox: Option<&str>,
+    ) -> io::Result<Self> {
         // ECS makes the id; whoever else does must not reach beyond the folder.
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the task's id is no folder's name"));
         }
         let scratch = Self { folder: tasks.join(id) };
-        let made = scratch.clone();
-        let made = spawn_blocking(move || made.make(address)).await;
+        let (made, sandbox) = (scratch.clone(), sandbox.map(ToOwned::to_owned));
+        let made = spawn_blocking(move || made.make(address, sandbox.as_deref())).await;
         made.map_err(io::Error::other)?.map(|()| scratch)
     }
 
@@ -34,7 +39,7 @@ impl Scratch {
         Self { folder }
     }
 
-    fn make(&self, address: Ipv4Addr) -> io::Result<()> {
+    fn make(&self, address: Ipv4Addr, sandbox: Option<&str>) -> io::Result<()> {
         let mut private = DirBuilder::new();
         private.mode(0o700);
         if let Some(tasks) = self.folder.parent() {
@@ -43,6 +48,9 @@ impl Scratch {
         private.recursive(false).create(&self.folder)?;
         private.create(self.workspace())?;
         private.create(self.folder.join("logs"))?;
+        if let Some(sandbox) = sandbox {
+            fs::write(self.sandbox_file(), sandbox)?;
+        }
         fs::write(self.address_file(), address.to_string())
     }
 
@@ -69,6 +77,15 @@ impl Scratch {
     /// The address of the task whose folder this is, if it came so far that it had one.
     pub(super) fn address(&self) -> Option<Ipv4Addr> {
         fs::read_to_string(self.address_file()).ok()?.parse().ok()
+    }
+
+    /// The id of the sandbox whose task it is, if it was told one.
+    pub(super) fn sandbox(&self) -> Option<String> {
+        fs::read_to_string(self.sandbox_file()).ok().filter(|id| !id.is_empty())
+    }
+
+    fn sandbox_file(&self) -> PathBuf {
+        self.folder.join("sandbox")
     }
 
     fn address_file(&self) -> PathBuf {

@@ -187,10 +187,9 @@ impl Stack {
 
     /// Ends every task and sees to it that the rows say so. Launches that are not under way wait for the next start.
     pub async fn shutdown(self, why: &str, grace: Duration) {
-        self.pump.shutdown().await;
-        self.schedule.shutdown().await;
-        self.ttl.shutdown().await;
-        self.ecs.stop_all(why, grace).await;
+        drop(self.ttl);
+        // The tasks first of all: ECS takes no further one, whatever is still being handled meanwhile.
+        tokio::join!(self.ecs.stop_all(why, grace), self.pump.shutdown(), self.schedule.shutdown());
         self.forward.cancel();
         self.observer.finished().await;
     }
@@ -274,7 +273,7 @@ impl Functions<'_> {
     }
 
     fn bus(&self, caller: &str) -> EventBus {
-        EventBus::new(&self.connection(caller), EVENT_BUS)
+        EventBus::new(&self.connection(caller), EVENT_BUS, self.dead_letters(caller))
     }
 
     fn dead_letters(&self, caller: &str) -> DeadLetters {
@@ -288,21 +287,20 @@ impl Functions<'_> {
 
     fn launcher(&self) -> Handler {
         const NAME: &str = "launcher";
-        let launcher =
-            Launcher::new(self.control(NAME), self.tasks(NAME), self.bus(NAME), self.parts.keys.clone());
-        let app = Arc::new(launcher::App { launcher, dead_letters: self.dead_letters(NAME) });
+        let (tasks, bus, dead_letters) = (self.tasks(NAME), self.bus(NAME), self.dead_letters(NAME));
+        let launcher = Launcher::new(self.control(NAME), tasks, bus, dead_letters, self.parts.keys.clone());
         handler(move |event| {
-            let app = Arc::clone(&app);
-            async move { launcher::handler(&app, event).await.map_err(|error| error.to_string()) }
+            let launcher = launcher.clone();
+            async move { launcher::handler(&launcher, event).await.map_err(|error| error.to_string()) }
         })
     }
 
     fn reaper(&self) -> Handler {
         const NAME: &str = "reaper";
-        let reaper = Reaper::new(self.control(NAME), self.tasks(NAME), self.bus(NAME));
-        let app = Arc::new(reaper::App::new(reaper, self.dead_letters(NAME)));
+        let (tasks, bus, dead_letters) = (self.tasks(NAME), self.bus(NAME), self.dead_letters(NAME));
+        let app = reaper::App::new(Reaper::new(self.control(NAME), tasks, bus, dead_letters));
         handler(move |event| {
-            let app = Arc::clone(&app);
+            let app = app.clone();
             async move { reaper::handler(&app, event).await.map_err(|error| error.to_string()) }
         })
     }
@@ -311,9 +309,8 @@ impl Functions<'_> {
         const NAME: &str = "observer";
         let app =
             observer::App { observer: Observer::new(self.control(NAME), self.bus(NAME), STACK.to_owned()) };
-        let app = Arc::new(app);
         handler(move |event| {
-            let app = Arc::clone(&app);
+            let app = app.clone();
             async move { observer::handler(&app, event).await.map_err(|error| error.to_string()) }
         })
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::machine::Machine;
 
-const AT_ONCE: usize = 40;
+const AT_ONCE: usize = 49;
 
 pub(crate) fn forty_sandboxes_at_once_are_each_ready_within_two_seconds() {
     let machine = Machine::start();

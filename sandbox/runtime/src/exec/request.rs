@@ -72,7 +72,7 @@ fn read(body: &[u8]) -> Result<Wire, Failure> {
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let field = format!("body.{}", error.path());
-        Failure::invalid(field, format!("has the wrong type: {}", error.inner()))
+        Failure::invalid(field, "has the wrong type")
     })
 }
 

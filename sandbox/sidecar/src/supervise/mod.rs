@@ -87,14 +87,17 @@ impl Task {
         }
         let cause = self.wait();
         let grace = if cause == Cause::Killed { Duration::ZERO } else { self.spec.stop_timeout() };
-        self.end_everything(grace);
+        let is_gone = self.end_everything(grace);
         let (ending, code) = match cause {
             Cause::Expired => (Ending::Expired, expired()),
             Cause::Stopped => (Ending::Stopped, ExitCode::from(STOPPED_EXIT_CODE)),
             Cause::Killed => (Ending::Stopped, ExitCode::from(KILLED_EXIT_CODE)),
             Cause::Exited => (Ending::Exited, ExitCode::SUCCESS),
         };
-        self.report.tell(&ReportLine::Ended(ending));
+        // Unless it is true, whoever reads the report must look for what is left.
+        if is_gone {
+            self.report.tell(&ReportLine::Ended(ending));
+        }
         code
     }
 
@@ -158,17 +161,21 @@ impl Task {
         }
     }
 
-    /// Returns when nothing is left below the sidecar, at the latest after the grace and [`KILL_BOUND`].
-    fn end_everything(&mut self, grace: Duration) {
+    /// Returns when nothing is left below the sidecar, at the latest after the grace and [`KILL_BOUND`]; answers
+    /// whether nothing is.
+    fn end_everything(&mut self, grace: Duration) -> bool {
         if !grace.is_zero() && self.ask_all(grace) {
-            return;
+            return true;
         }
         let own = getpid();
         let until = Instant::now() + KILL_BOUND;
         loop {
             let found = kill_pass(|all| descendants_in(all, own));
-            if (found == 0 && !self.reap()) || Instant::now() >= until {
-                return;
+            if found == 0 && !self.reap() {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
             }
             self.watch.hear_within(LOOK_AGAIN);
             self.reap();

@@ -89,18 +89,17 @@ impl<'a> Reader<'a> {
         let reader = Self { table, item };
         match reader.number::<u32>(FORMAT)? {
             FORMAT_VERSION => Ok(reader),
-            other => Err(reader.corrupt(format!("its format {other} is unknown"))),
+            format => Err(Error::UnknownFormat { table: table.to_owned(), key: reader.key(), format }),
         }
     }
 
     pub(crate) fn corrupt(&self, reason: impl Into<String>) -> Error {
-        let key = self
-            .item
-            .get(PK)
-            .and_then(|pk| pk.as_s().ok())
-            .cloned()
-            .unwrap_or_else(|| "without pk".to_owned());
-        Error::Corrupt { table: self.table.to_owned(), key, reason: reason.into() }
+        Error::Corrupt { table: self.table.to_owned(), key: self.key(), reason: reason.into() }
+    }
+
+    fn key(&self) -> String {
+        let key = self.item.get(PK).and_then(|pk| pk.as_s().ok());
+        key.cloned().unwrap_or_else(|| "without pk".to_owned())
     }
 
     fn required<T>(&self, name: &str, value: Option<T>) -> Result<T, Error> {

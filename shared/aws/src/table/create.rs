@@ -39,23 +39,25 @@ pub enum Created {
         request_hash: String,
     },
     /// A live sandbox holds the name.
-    NameTaken {
-        by: SandboxId,
-    },
+    NameTaken,
+}
+
+/// The owner without `#`, so that no other owner and name make the same key.
+fn escaped(owner: &UserId) -> String {
+    owner.as_str().replace('%', "%25").replace('#', "%23")
 }
 
 pub(super) fn name_key(owner: &UserId, name: &Name) -> String {
-    // The owner cannot contain `#`, so that no other owner and name make the same key.
-    let owner = owner.as_str().replace('#', "%23");
+    let owner = escaped(owner);
     if name.as_str().len() <= MAX_NAME_BYTES {
         return format!("NAME#{owner}#{name}");
     }
     // No name contains `/`.
-    format!("NAME#{owner}#sha256/{}", super::sha256_hex(name.as_str()))
+    format!("NAME#{owner}#sha256/{}", crate::hash::sha256_hex(name.as_str()))
 }
 
 fn idempotency_key(owner: &UserId, key: &str) -> String {
-    format!("IDEM#{}#{key}", owner.as_str().replace('#', "%23"))
+    format!("IDEM#{}#{key}", escaped(owner))
 }
 
 /// The item that says who holds a name (rule 7).
@@ -142,8 +144,8 @@ impl Table {
             return Ok(Created::Replayed { id, request_hash: reader.string("request_hash")?.to_owned() });
         }
         if let Some(old) = name.and_then(failed_condition) {
-            let by = Reader::new(&self.name, old)?.parsed("id")?;
-            return Ok(if by == sandbox.id { Created::Done } else { Created::NameTaken { by } });
+            let by: SandboxId = Reader::new(&self.name, old)?.parsed("id")?;
+            return Ok(if by == sandbox.id { Created::Done } else { Created::NameTaken });
         }
         Err(transaction_error(error))
     }

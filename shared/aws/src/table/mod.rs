@@ -22,7 +22,6 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, KeysAndAttributes},
 };
 use modbox_sandbox::{Name, SandboxId, UserId};
-use sha2::{Digest as _, Sha256};
 
 pub use attributes::Item;
 use attributes::{Reader, key_of};
@@ -156,16 +155,6 @@ impl Table {
 
 fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
-}
-
-/// Stands for a text in a key.
-fn sha256_hex(text: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 /// The SDK's builders refuse a request that lacks a member; ours never do.

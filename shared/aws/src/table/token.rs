@@ -3,9 +3,8 @@
 use super::{
     Table,
     attributes::{Reader, Writer},
-    sha256_hex,
 };
-use crate::Error;
+use crate::{Error, hash::sha256_hex};
 use modbox_sandbox::{Timestamp, UserId};
 
 /// What the table knows of an API token.

@@ -4,10 +4,9 @@ use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping,
 };
 use modbox_sandbox::{Spec, contract};
-use sha2::{Digest, Sha256};
 
 use super::Tasks;
-use crate::{Error, error::classify};
+use crate::{Error, error::classify, hash::sha256_hex};
 
 /// How long ECS waits between SIGTERM and SIGKILL; Fargate's least.
 const STOP_TIMEOUT_SECONDS: i32 = 2;
@@ -27,13 +26,8 @@ pub struct Definition {
 impl Definition {
     /// Names the registration by all that is in it.
     pub fn hash(&self) -> String {
-        use std::fmt::Write as _;
-        let rendered = format!("1 {STOP_TIMEOUT_SECONDS} {self:?}");
-        let mut hash = String::new();
-        for byte in Sha256::digest(rendered.as_bytes()).iter().take(16) {
-            // Writing to a String cannot fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let mut hash = sha256_hex(&format!("1 {STOP_TIMEOUT_SECONDS} {self:?}"));
+        hash.truncate(32);
         hash
     }
 

@@ -82,7 +82,7 @@ impl Checks {
         }
     }
 
-    /// The value if it lies in the range; the default if it is absent.
+    /// The value if it is there and lies in the range.
     pub(super) fn in_range(
         &mut self,
         field: &str,

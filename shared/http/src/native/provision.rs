@@ -148,9 +148,18 @@ fn environment(checks: &mut Checks, env: BTreeMap<String, Option<String>>) -> BT
             );
         } else if value.as_ref().is_some_and(|value| value.contains('\0')) {
             checks.fault("env_vars", format!("the value of {shown} contains a NUL"), "value_error");
+        } else if name == contract::SANDBOX_API_KEY && value.as_ref().is_some_and(|key| !is_sendable(key)) {
+            let message =
+                format!("the value of {shown} must be 1 or more visible ASCII characters: it is a token");
+            checks.fault("env_vars", message, "value_error");
         }
     }
     env.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Whether the token can be sent in an Authorization header.
+fn is_sendable(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_variable_name(name: &str) -> bool {

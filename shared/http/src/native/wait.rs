@@ -17,7 +17,6 @@ use crate::{MaxWait, auth::Caller, error::ApiError, path::Sandbox};
 const TIMEOUT: (u32, u32) = (1, 600);
 const DEFAULT_TIMEOUT: u32 = 120;
 const POLL: (u32, u32) = (1, 60);
-const DEFAULT_POLL: u32 = 5;
 
 #[derive(Deserialize)]
 pub(super) struct WaitRequest {
@@ -35,10 +34,10 @@ pub(super) async fn wait_by_name(
 ) -> Result<Json<WaitResponse>, ApiError> {
     let mut checks = Checks::default();
     let name = named(&mut checks, request.task_id.clone());
-    let spans = request.spans(&mut checks);
+    let timeout = request.timeout(&mut checks);
     checks.done()?;
     let selector = Selector::Name(name.ok_or_else(ApiError::not_found)?);
-    answer(&api, &owner, &selector, capped(spans, max)).await
+    answer(&api, &owner, &selector, capped(timeout, max)).await
 }
 
 /// Waits for the sandbox of that id.
@@ -50,9 +49,9 @@ pub(super) async fn wait(
     Body(request): Body<WaitRequest>,
 ) -> Result<Json<WaitResponse>, ApiError> {
     let mut checks = Checks::default();
-    let spans = request.spans(&mut checks);
+    let timeout = request.timeout(&mut checks);
     checks.done()?;
-    answer(&api, &owner, &selector, capped(spans, max)).await
+    answer(&api, &owner, &selector, capped(timeout, max)).await
 }
 
 /// The required `task_id` of a body.
@@ -64,15 +63,16 @@ pub(super) fn named(checks: &mut Checks, task_id: Option<String>) -> Option<Name
     Name::new(task_id).map_err(|error| checks.fault("task_id", error.to_string(), "value_error")).ok()
 }
 
-fn capped((timeout, poll): (Duration, Duration), max: Option<Extension<MaxWait>>) -> (Duration, Duration) {
-    (max.map_or(timeout, |Extension(MaxWait(max))| timeout.min(max)), poll)
+fn capped(timeout: Duration, max: Option<Extension<MaxWait>>) -> Duration {
+    max.map_or(timeout, |Extension(MaxWait(max))| timeout.min(max))
 }
 
 impl WaitRequest {
-    fn spans(&self, checks: &mut Checks) -> (Duration, Duration) {
+    /// How long to wait. `poll_interval` is checked and changes nothing: the row is read at least each second.
+    fn timeout(&self, checks: &mut Checks) -> Duration {
+        checks.in_range("poll_interval", self.poll_interval, POLL);
         let timeout = checks.in_range("timeout", self.timeout, TIMEOUT).unwrap_or(DEFAULT_TIMEOUT);
-        let poll = checks.in_range("poll_interval", self.poll_interval, POLL).unwrap_or(DEFAULT_POLL);
-        (Duration::from_secs(timeout.into()), Duration::from_secs(poll.into()))
+        Duration::from_secs(timeout.into())
     }
 }
 
@@ -80,9 +80,9 @@ async fn answer(
     api: &Api,
     owner: &UserId,
     selector: &Selector,
-    (timeout, poll): (Duration, Duration),
+    timeout: Duration,
 ) -> Result<Json<WaitResponse>, ApiError> {
-    let waited = api.wait(owner, selector, timeout, poll).await?;
+    let waited = api.wait(owner, selector, timeout).await?;
     Ok(Json(WaitResponse {
         ready: waited.status == Status::Running,
         elapsed_seconds: waited.elapsed.as_secs_f64(),

@@ -6,7 +6,7 @@ use modbox_sandbox::{EndReason, Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct ProvisionResponse {
     pub(super) success: bool,
     pub(super) sandbox_id: String,
@@ -18,7 +18,7 @@ pub(super) struct ProvisionResponse {
     pub(super) expires_at: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(super) struct Endpoint {
     pub(super) base_url: String,
     pub(super) api_url: String,
