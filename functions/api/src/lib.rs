@@ -1,11 +1,11 @@
 //! The `api` function: checks, decides, commits intent in one write, answers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::Router;
 use lambda_http::{Error, Request, RequestExt as _, request::RequestContext};
-use modbox_aws::{Connection, table::Table};
-use modbox_control::{Api, Control, SystemClock, SystemIds, settings::Environment};
+use modbox_aws::Connection;
+use modbox_control::{Api, settings::Environment};
 use modbox_http::MaxWait;
 
 /// API Gateway cuts an integration at 30 s; an answer must be under way before (HTTP API quotas).
@@ -13,11 +13,8 @@ const BEHIND_GATEWAY: MaxWait = MaxWait(Duration::from_secs(28));
 
 /// Builds the function from its environment and opens its connection, so that the first request finds it warm.
 pub async fn from_env() -> Result<Router, Error> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let env = Environment(&variable);
-    let table = Table::new(&Connection::from_env()?, &env.table()?, env.retention()?);
-    table.warm().await;
-    let control = Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds));
+    let env = Environment::of_process();
+    let control = env.control(&Connection::from_env()?).await?;
     let api = Api::new(control, env.keys()?, env.sandbox_url()?, env.default_image()?);
     Ok(modbox_http::router(api))
 }

@@ -5,6 +5,6 @@ use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
-    let app = &observer::App::from_env().await?;
-    run(service_fn(async |event: LambdaEvent<_>| observer::handler(app, event.payload).await)).await
+    let observer = &observer::from_env().await?;
+    run(service_fn(async |event: LambdaEvent<_>| observer::handler(observer, event.payload).await)).await
 }

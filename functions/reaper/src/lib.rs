@@ -9,8 +9,8 @@ use std::{
 };
 
 use lambda_runtime::Error;
-use modbox_aws::{Connection, bus::Bus, queue::DeadLetters, table::Table, tasks::Tasks};
-use modbox_control::{Control, Reaper, SystemClock, SystemIds, settings::Environment};
+use modbox_aws::Connection;
+use modbox_control::{Reaper, settings::Environment};
 use serde_json::{Value, json};
 
 /// Comparing every task with its row costs calls for each task, so not every tick does it.
@@ -30,16 +30,9 @@ impl App {
 
     /// Builds the function from its environment.
     pub async fn from_env() -> Result<Self, Error> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let env = Environment(&variable);
-        let connection = Connection::from_env()?;
-        let table = Table::new(&connection, &env.table()?, env.retention()?);
-        table.warm().await;
-        let control = Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds));
-        let tasks = Tasks::new(&connection, env.tasks()?);
-        let dead_letters = DeadLetters::new(&connection, env.dead_letter_queue()?);
-        let bus = Bus::new(&connection, env.event_bus()?, dead_letters.clone());
-        Ok(Self::new(Reaper::new(control, tasks, bus, dead_letters)))
+        let (env, aws) = (Environment::of_process(), &Connection::from_env()?);
+        let control = env.control(aws).await?;
+        Ok(Self::new(Reaper::new(control, env.tasks(aws)?, env.bus(aws)?, env.dead_letters(aws)?)))
     }
 }
 

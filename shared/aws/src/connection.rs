@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient, retry::RetryConfig,
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient,
+    retry::{RetryConfig, RetryPartition},
     timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::tls;
@@ -93,6 +94,8 @@ macro_rules! client {
                 .region(self.region.clone())
                 .credentials_provider(self.credentials.clone())
                 .http_client(self.http.clone())
+                // A budget of retries for this client alone: by default the whole process shares one per service.
+                .retry_partition(RetryPartition::custom(stringify!($name)).build())
                 .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
                 .timeout_config(Self::timeouts());
             config.set_endpoint_url(self.endpoints.$name.clone());

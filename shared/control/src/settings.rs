@@ -1,10 +1,16 @@
 //! What a function reads from its environment, once, at start.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use modbox_aws::tasks::TaskSettings;
+use modbox_aws::{
+    Connection,
+    bus::Bus,
+    queue::DeadLetters,
+    table::Table,
+    tasks::{TaskSettings, Tasks},
+};
 
-use crate::{InvalidKeys, Keys, UrlTemplate};
+use crate::{Control, InvalidKeys, Keys, SystemClock, SystemIds, UrlTemplate};
 
 /// A variable that is missing or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,22 +32,47 @@ impl std::fmt::Debug for Environment<'_> {
     }
 }
 
+impl Environment<'static> {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        Self(&process_variable)
+    }
+}
+
+fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Environment<'_> {
+    /// The table, whose connection is opened here, so that the first request does not pay for it.
+    pub async fn control(&self, connection: &Connection) -> Result<Control, InvalidSetting> {
+        let table = Table::new(connection, &self.required("MODBOX_TABLE")?, self.retention()?);
+        table.warm().await;
+        Ok(Control::new(table, Arc::new(SystemClock), Arc::new(SystemIds)))
+    }
+
+    pub fn tasks(&self, connection: &Connection) -> Result<Tasks, InvalidSetting> {
+        Ok(Tasks::new(connection, self.task_settings()?))
+    }
+
+    pub fn bus(&self, connection: &Connection) -> Result<Bus, InvalidSetting> {
+        Ok(Bus::new(connection, self.required("MODBOX_EVENT_BUS")?, self.dead_letters(connection)?))
+    }
+
+    pub fn dead_letters(&self, connection: &Connection) -> Result<DeadLetters, InvalidSetting> {
+        Ok(DeadLetters::new(connection, self.required("MODBOX_DEAD_LETTER_QUEUE_URL")?))
+    }
+
     fn optional(&self, name: &str) -> Option<String> {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// The variable, which must be set.
-    pub fn required(&self, name: &'static str) -> Result<String, InvalidSetting> {
+    fn required(&self, name: &'static str) -> Result<String, InvalidSetting> {
         self.optional(name).ok_or(InvalidSetting::Missing(name))
     }
 
-    pub fn table(&self) -> Result<String, InvalidSetting> {
-        self.required("MODBOX_TABLE")
-    }
-
     /// How long ended sandboxes are kept as history: `MODBOX_RETENTION_DAYS`, 30 days if unset.
-    pub fn retention(&self) -> Result<Duration, InvalidSetting> {
+    fn retention(&self) -> Result<Duration, InvalidSetting> {
         const NAME: &str = "MODBOX_RETENTION_DAYS";
         let days = match self.optional(NAME) {
             Some(text) => {
@@ -63,14 +94,6 @@ impl Environment<'_> {
         self.required("MODBOX_STACK")
     }
 
-    pub fn event_bus(&self) -> Result<String, InvalidSetting> {
-        self.required("MODBOX_EVENT_BUS")
-    }
-
-    pub fn dead_letter_queue(&self) -> Result<String, InvalidSetting> {
-        self.required("MODBOX_DEAD_LETTER_QUEUE_URL")
-    }
-
     pub fn sandbox_url(&self) -> Result<UrlTemplate, InvalidSetting> {
         self.required("MODBOX_SANDBOX_URL").map(UrlTemplate::new)
     }
@@ -80,7 +103,7 @@ impl Environment<'_> {
     }
 
     /// Where tasks run: cluster, network, and what the sidecars are made of.
-    pub fn tasks(&self) -> Result<TaskSettings, InvalidSetting> {
+    fn task_settings(&self) -> Result<TaskSettings, InvalidSetting> {
         let list = |name: &str| -> Vec<String> {
             let text = self.optional(name).unwrap_or_default();
             text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()

@@ -307,11 +307,10 @@ impl Functions<'_> {
 
     fn observer(&self) -> Handler {
         const NAME: &str = "observer";
-        let app =
-            observer::App { observer: Observer::new(self.control(NAME), self.bus(NAME), STACK.to_owned()) };
+        let observer = Observer::new(self.control(NAME), self.bus(NAME), STACK.to_owned());
         handler(move |event| {
-            let app = app.clone();
-            async move { observer::handler(&app, event).await.map_err(|error| error.to_string()) }
+            let observer = observer.clone();
+            async move { observer::handler(&observer, event).await.map_err(|error| error.to_string()) }
         })
     }
 }
