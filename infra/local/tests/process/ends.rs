@@ -147,9 +147,13 @@ pub(crate) async fn a_hung_sidecar_is_killed_with_all_below_it() {
 pub(crate) async fn a_killed_sidecar_leaves_nothing() {
     let world = World::new();
     let mark = mark();
-    let main = format!("setsid sleep {mark} & (env -i setsid sleep {mark} &); exec sleep {mark}");
-    let mut handle = world.start(launch(&main, "exec sleep 86400")).await.unwrap();
-    until_alive(&mark, 3).await;
+    // The last is as the runtime starts a command: elsewhere, by itself, with only the mark of its sandbox.
+    let command = format!("(cd / && env -i MODBOX_EXEC_ID=$MODBOX_SANDBOX_ID.1.1 setsid sleep {mark} &)");
+    let main = format!("setsid sleep {mark} & (env -i setsid sleep {mark} &); {command}; exec sleep {mark}");
+    let mut launch = launch(&main, "exec sleep 86400");
+    set(&mut launch, contract::MAIN, contract::SANDBOX_ID, "6eb3e809-8b94-45e6-b0d8-2a85a73e012c");
+    let mut handle = world.start(launch).await.unwrap();
+    until_alive(&mark, 4).await;
     tree::signal(&sidecar(&handle), tree::Signal::KILL);
     let exits = exits(&mut handle).await;
     assert_eq!(exits, pairs(&[("main", 137), ("ready", 137), ("deadline", 137)]));
