@@ -123,10 +123,10 @@ class Lifecycle(Story):
 
     def test_a_command_sees_the_variables_that_were_given(self) -> None:
         # As users of this generation do it: a key of their own, and the URL that detail shows.
-        given = {"SANDBOX_API_KEY": "a key of my own", "GREETING": "hello", "ABSENT": None}
+        given = {"SANDBOX_API_KEY": "a-key-of-my-own", "GREETING": "hello", "ABSENT": None}
         _, detail = self.running("variables", env_vars=given)
         command = 'echo "$GREETING ${ABSENT-unset}"; exit 3'
-        ran = world.execute(f"{detail.sandbox_url}/modbox/api", "a key of my own", command)
+        ran = world.execute(f"{detail.sandbox_url}/modbox/api", "a-key-of-my-own", command)
         self.assertEqual((ran["stdout"], ran["stderr"], ran["exitCode"]), ("hello unset\n", "", 3))
 
     def test_the_sandbox_lets_nobody_in_without_its_token(self) -> None:
@@ -196,6 +196,7 @@ class Refusals(Story):
         self.invalid(["body", "ttl_seconds"], provision, task_id=name, ttl_seconds=59)
         self.invalid(["body", "ttl_seconds"], provision, task_id=name, ttl_seconds=86_401)
         self.invalid(["body", "env_vars"], provision, task_id=name, env_vars={"not a name": "x"})
+        self.invalid(["body", "env_vars"], provision, task_id=name, env_vars={"SANDBOX_API_KEY": "a b"})
         self.invalid(["body", "image"], provision, task_id=name, image="")
         self.invalid(["body", "image_id"], provision, task_id=name, image_id="no uuid")
         self.invalid(["body", "task_id"], provision, task_id="")

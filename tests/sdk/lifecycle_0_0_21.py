@@ -172,9 +172,9 @@ class Lifecycle(Story):
         self.assertEqual(ran["stdout"], "hello\n")
 
     def test_a_key_of_the_callers_own_is_the_access_token(self) -> None:
-        created, _ = self.running(env_vars={"SANDBOX_API_KEY": "a key of my own"})
-        self.assertEqual(created.endpoint.access_token, "a key of my own")
-        self.assertEqual(world.execute(created.endpoint.api_url, "a key of my own", "true")["exitCode"], 0)
+        created, _ = self.running(env_vars={"SANDBOX_API_KEY": "a-key-of-my-own"})
+        self.assertEqual(created.endpoint.access_token, "a-key-of-my-own")
+        self.assertEqual(world.execute(created.endpoint.api_url, "a-key-of-my-own", "true")["exitCode"], 0)
 
     def test_the_sandbox_lets_nobody_in_without_its_token(self) -> None:
         created, _ = self.running()
@@ -307,6 +307,7 @@ class Refusals(Story):
         self.invalid("body.ttl_seconds", create, task_id=name, ttl_seconds=86_401)
         self.invalid("body.env_vars", create, task_id=name, env_vars={"not a name": "x"})
         self.invalid("body.env_vars", create, task_id=name, env_vars={"LONG": "x" * 9_000})
+        self.invalid("body.env_vars", create, task_id=name, env_vars={"SANDBOX_API_KEY": "of two words"})
         self.invalid("body.image", create, task_id=name, image="")
         self.invalid("body.image_id", create, task_id=name, image_id="no uuid")
         self.invalid("body.client_reference", create, task_id=name, client_reference="")
