@@ -10,7 +10,7 @@ use crate::machine::Machine;
 
 const AT_ONCE: usize = 49;
 
-pub(crate) fn forty_sandboxes_at_once_are_each_ready_within_two_seconds() {
+pub(crate) fn forty_nine_sandboxes_at_once_are_each_ready_within_two_seconds() {
     let machine = Machine::start();
     let together = Barrier::new(AT_ONCE);
     let create = |_| {

@@ -90,6 +90,6 @@ fn shared() -> Vec<Trial> {
 fn alone() -> Vec<Trial> {
     tests![
         PROCESSORS.write().unwrap_or_else(PoisonError::into_inner);
-        launches::forty_sandboxes_at_once_are_each_ready_within_two_seconds,
+        launches::forty_nine_sandboxes_at_once_are_each_ready_within_two_seconds,
     ]
 }
