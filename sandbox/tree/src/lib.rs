@@ -6,8 +6,10 @@
 //! nothing is found ([`kill_pass`] says whether something was).
 
 mod end;
+mod identity;
 mod process;
 
 pub use end::{KILL_TREE_BOUND, freeze, kill_pass, kill_tree, signal};
+pub use identity::{Identity, NoIdentity};
 pub use process::{Process, children, descendants, descendants_in, marked, read, snapshot, start_time};
 pub use rustix::process::{Pid, Signal};
