@@ -84,6 +84,7 @@ impl Builder {
             dynamo: Arc::new(dynamo),
             engine: Arc::new(self.engine.clone()),
             ecs: self.ecs,
+            memory: None,
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             keys: keys.clone(),

@@ -1,6 +1,7 @@
 //! From options to a running product, and to its end.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Write as _},
     net::SocketAddr,
@@ -33,6 +34,10 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(2_500);
 const SHUTDOWN: Duration = Duration::from_millis(4_500);
 
+/// What DynamoDB and ECS know, in the data folder.
+const TABLE: &str = "modbox.db";
+const TASKS: &str = "ecs.db";
+
 /// Why `modbox-local` cannot run; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -40,6 +45,14 @@ pub(crate) enum Error {
     Data { folder: String, source: io::Error },
     #[error("another modbox-local uses the data folder {0}; stop it, or choose another folder with --data")]
     Locked(String),
+    #[error(
+        "failed to know the tasks in {folder} again: {source}; start the modbox-local that wrote them, or choose another folder with --data"
+    )]
+    Memory { folder: String, source: ecs::MemoryError },
+    #[error(
+        "the data folder {0} has sandboxes but not {TASKS}, which says what runs for them; put it back, or choose another folder with --data"
+    )]
+    Forgotten(String),
     #[error("failed to listen on {address}: {source}; choose another address with {flag}")]
     Listen { address: SocketAddr, flag: &'static str, source: io::Error },
     #[error("failed to start: {0}")]
@@ -83,9 +96,11 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     };
     let api = listen(options.listen, "--listen").await?;
     let aws = listen(options.aws_listen, "--aws-listen").await?;
+    let (memory, known) = memory(folder)?;
     let stack = Stack::start(Parts {
-        dynamo: Arc::new(Dynamo::open(&folder.join("modbox.db")).map_err(start)?),
-        engine: engine(options.engine, folder, &ids).await?,
+        dynamo: Arc::new(Dynamo::open(&folder.join(TABLE)).map_err(start)?),
+        engine: engine(options.engine, folder, (&ids, known)).await?,
+        memory: Some(memory),
         ecs: ecs::Settings::default(),
         keys: secrets::keys(folder, &*ids).map_err(data)?,
         tick: Duration::from_secs(1),
@@ -126,14 +141,34 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| Error::Listen { address, flag, source })
 }
 
-async fn engine(engine: Engine, folder: &Path, ids: &Arc<dyn Ids>) -> Result<Arc<dyn ecs::Engine>, Error> {
+/// What ECS knows, and the ids of the tasks that have not stopped. It is made before the table, so that a table without it was not left by a start that was cut short.
+fn memory(folder: &Path) -> Result<(ecs::Memory, BTreeSet<String>), Error> {
+    let path = folder.join(TASKS);
+    if folder.join(TABLE).exists() && !path.exists() {
+        return Err(Error::Forgotten(folder.display().to_string()));
+    }
+    let unusable = |source| Error::Memory { folder: folder.display().to_string(), source };
+    let memory = ecs::Memory::open(&path).map_err(unusable)?;
+    let known = memory.unfinished().map_err(unusable)?;
+    Ok((memory, known))
+}
+
+/// The engine, with whatever an earlier run left that nobody knows of ended.
+async fn engine(
+    engine: Engine,
+    folder: &Path,
+    (ids, known): (&Arc<dyn Ids>, BTreeSet<String>),
+) -> Result<Arc<dyn ecs::Engine>, Error> {
     match engine {
         Engine::Process => {
             let program = std::env::current_exe().map_err(start)?;
             let engine = ProcessEngine::new(program, folder, Arc::clone(ids));
-            let swept = engine.sweep().await.map_err(start)?;
+            if !known.is_empty() {
+                tracing::info!(tasks = known.len(), "tasks of an earlier run are adopted, where they live");
+            }
+            let swept = engine.sweep(known).await.map_err(start)?;
             if !swept.is_empty() {
-                tracing::warn!(tasks = swept.len(), "tasks of an earlier run were ended");
+                tracing::warn!(tasks = swept.len(), "what was left of tasks of an earlier run was ended");
             }
             Ok(Arc::new(engine))
         }

@@ -29,6 +29,6 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// The exit code by which an expired task is known from one that was stopped.
-pub(crate) fn expired() -> ExitCode {
+fn expired() -> ExitCode {
     ExitCode::from(u8::try_from(EXPIRED_EXIT_CODE).unwrap_or(u8::MAX))
 }

@@ -24,10 +24,31 @@ pub(super) struct Definition {
     pub(super) network_mode: Option<String>,
     pub(super) tags: Value,
     /// The registration as given, and what ECS adds to it.
-    document: Map<String, Value>,
+    pub(super) document: Map<String, Value>,
 }
 
 impl Definition {
+    /// Reads one that was registered from its document.
+    pub(super) fn read(
+        document: Map<String, Value>,
+        tags: Value,
+        active: bool,
+    ) -> Result<Self, serde_json::Error> {
+        let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+        let containers = document.get("containerDefinitions").cloned().unwrap_or_else(|| json!([]));
+        Ok(Self {
+            arn: text("taskDefinitionArn").unwrap_or_default(),
+            family: text("family").unwrap_or_default(),
+            active,
+            containers: serde_json::from_value(containers)?,
+            cpu: text("cpu"),
+            memory: text("memory"),
+            network_mode: text("networkMode"),
+            tags,
+            document,
+        })
+    }
+
     /// The `taskDefinition` of an answer.
     pub(super) fn document(&self) -> Value {
         let mut document = self.document.clone();
@@ -154,11 +175,10 @@ fn refused(message: &str) -> AwsError {
 pub(super) struct Definitions(BTreeMap<String, Vec<Arc<Definition>>>);
 
 impl Definitions {
-    /// Adds a revision, also when it equals the one before.
-    pub(super) fn register(&mut self, registration: Registration, registered_at: Value) -> Arc<Definition> {
+    /// The next revision of a family, also when it equals the one before. It is one once it is [put](Self::put).
+    pub(super) fn next(&self, registration: Registration, registered_at: Value) -> Definition {
         let Registration { family, containers, tags, mut document } = registration;
-        let revisions = self.0.entry(family.clone()).or_default();
-        let revision = revisions.len() + 1;
+        let revision = self.0.get(&family).map_or(0, Vec::len) + 1;
         let arn = wire::definition_arn(&family, revision);
         document.retain(|_, value| !value.is_null());
         document.insert("taskDefinitionArn".to_owned(), json!(arn));
@@ -170,7 +190,7 @@ impl Definitions {
             document.entry(list).or_insert(json!([]));
         }
         let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
-        let definition = Arc::new(Definition {
+        Definition {
             arn,
             family,
             active: true,
@@ -180,8 +200,25 @@ impl Definitions {
             network_mode: text("networkMode"),
             tags,
             document,
-        });
-        revisions.push(Arc::clone(&definition));
+        }
+    }
+
+    /// One revision made inactive: no task starts from it any more; it stays describable. It is so once it is
+    /// [put](Self::put).
+    pub(super) fn inactive(&self, reference: &str) -> Option<Definition> {
+        let (family, revision) = split(reference)?;
+        let known = self.0.get(family)?.get(revision?.checked_sub(1)?)?;
+        Some(Definition { active: false, ..Definition::clone(known) })
+    }
+
+    /// Adds a family's next revision, or puts one in the place of the one with its ARN.
+    pub(super) fn put(&mut self, definition: Definition) -> Arc<Definition> {
+        let definition = Arc::new(definition);
+        let revisions = self.0.entry(definition.family.clone()).or_default();
+        match revisions.iter_mut().find(|known| known.arn == definition.arn) {
+            Some(known) => *known = Arc::clone(&definition),
+            None => revisions.push(Arc::clone(&definition)),
+        }
         definition
     }
 
@@ -193,14 +230,6 @@ impl Definitions {
             Some(revision) => revisions.get(revision.checked_sub(1)?).cloned(),
             None => revisions.iter().rev().find(|definition| definition.active).cloned(),
         }
-    }
-
-    /// Makes one revision inactive: no task starts from it any more; it stays describable.
-    pub(super) fn deregister(&mut self, reference: &str) -> Option<Arc<Definition>> {
-        let (family, revision) = split(reference)?;
-        let slot = self.0.get_mut(family)?.get_mut(revision?.checked_sub(1)?)?;
-        *slot = Arc::new(Definition { active: false, ..Definition::clone(slot) });
-        Some(Arc::clone(slot))
     }
 }
 

@@ -14,6 +14,14 @@ pub trait Engine: Debug + Send + Sync {
     /// A failed start leaves nothing behind. Once `cancelled` says so the start may be given up, with any error; an
     /// engine that does not look is right too, only slower, since what it starts is then stopped at once.
     fn start(&self, launch: Launch, cancelled: Cancelled) -> Starting;
+
+    /// Takes over a task that an earlier run of this program has started, or was about to; resolves as a start does.
+    ///
+    /// `launch` is as it was, but for the values of the environment, which nobody remembers: nothing is started.
+    /// Exits are told from the beginning, those that were told before included. A task that has ended meanwhile is
+    /// taken over too, and its exits say so. An error means that it never ran or cannot be told from others, and that
+    /// nothing is left of it now.
+    fn adopt(&self, launch: Launch) -> Starting;
 }
 
 /// What is to be started: a task definition with the overrides of one RunTask applied.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    engine::{Cancelled, Exit, Handle, Launch, StartError, Stop},
+    engine::{Cancelled, Exit, Handle, Launch, StartError, Starting, Stop},
     task::{Order, Status},
     world::Shared,
 };
@@ -13,13 +13,29 @@ use super::{
 /// Takes a task from PROVISIONING to STOPPED; resolves then.
 pub(super) async fn run(shared: Arc<Shared>, key: u64, launch: Launch, orders: watch::Receiver<Order>) {
     let mut actor = Actor { shared, key, orders };
-    let handle = actor.start(launch).await;
-    match handle {
-        Some(mut handle) => {
-            actor.watch(&mut handle).await;
-            actor.wind_down(handle).await;
-        }
+    match actor.start(launch).await {
+        Some(handle) => actor.follow(handle).await,
         None => actor.release().await,
+    }
+}
+
+/// Takes a task of an earlier run from wherever it is to STOPPED; resolves then.
+pub(super) async fn resume(
+    shared: Arc<Shared>,
+    key: u64,
+    adopting: Starting,
+    orders: watch::Receiver<Order>,
+) {
+    let mut actor = Actor { shared, key, orders };
+    match adopting.await {
+        Ok(handle) => {
+            actor.shared.change(key, |task, now| task.run(handle.address, now));
+            actor.follow(handle).await;
+        }
+        Err(error) => {
+            actor.shared.change(key, |task, now| task.vanish(&error, now));
+            actor.release().await;
+        }
     }
 }
 
@@ -63,6 +79,12 @@ impl Actor {
             }
             started = &mut starting => started,
         }
+    }
+
+    /// Takes a task that was started to STOPPED.
+    async fn follow(&mut self, mut handle: Handle) {
+        self.watch(&mut handle).await;
+        self.wind_down(handle).await;
     }
 
     /// Follows the running containers until the task is to stop.

@@ -2,13 +2,16 @@
 //!
 //! It differs from ECS in what one machine cannot have: there is one account and one region, capacity is not
 //! limited, and RunTask calls are not limited beside the tasks that they launch (ECS allows 20 calls a second, which
-//! a burst of 100 tasks by one call each would exceed).
+//! a burst of 100 tasks by one call each would exceed). What it knows from an earlier run of the program
+//! ([`Ecs::resume`]) it knows without the values of the environment, which DescribeTasks then shows by name only.
 
 mod definitions;
 mod engine;
 mod events;
 mod lifecycle;
+mod memory;
 mod rates;
+mod resume;
 mod run_task;
 pub mod simulated;
 mod task;
@@ -21,6 +24,7 @@ mod world;
 use std::{fmt, sync::Arc, time::Duration};
 
 pub use engine::{Cancelled, Container, Engine, Exit, Handle, Launch, StartError, Starting, Stop};
+pub use memory::{Memory, MemoryError};
 use modbox_sandbox::{Clock, Ids};
 use serde_json::Value;
 pub use task::StopCode;
@@ -99,7 +103,7 @@ impl Timings {
 
 impl Ecs {
     /// An ECS without tasks. Each change of a task is sent to `events` as the event that EventBridge would deliver,
-    /// once and in order.
+    /// once and in order. It is over with the program, unless it is to [`resume`](Self::resume).
     pub fn new(
         settings: Settings,
         engine: Arc<dyn Engine>,

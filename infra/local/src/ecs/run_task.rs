@@ -15,7 +15,7 @@ use super::{
     engine::{Container, Launch},
     events, lifecycle,
     task::{ContainerState, ContainerStatus, Order, Request, Status, Task, Times},
-    tokens::{self, Met, TokenKey},
+    tokens::{self, Met, Use},
     wire::{self, Moments},
     world::{Shared, World},
 };
@@ -63,20 +63,21 @@ struct ContainerOverride {
 ///
 /// Token, rate and tasks are settled under one lock: of two calls with one token at the same instant, one launches.
 pub(super) fn run(shared: &Arc<Shared>, body: Value) -> Answer {
-    let parameters = parameters(&body);
+    let parameters = tokens::fingerprint(&body);
     let input: Input = wire::input(body)?;
     let cluster = shared.cluster(input.cluster.as_deref())?;
     let count = check(&input)?;
     let overrides = overrides(&input)?;
-    let token = input.client_token.clone().map(|token| (cluster.clone(), token));
+    let token = input.client_token.clone();
 
     let mut world = shared.world();
     let now = shared.clock.now();
-    if let Some(tasks) = replay(&world, token.as_ref(), &parameters, now)? {
+    let token = token.map(|token| Use::new((cluster.clone(), token), parameters, now));
+    if let Some(tasks) = replay(&world, token.as_ref(), now)? {
         return Ok(answer(&world, &tasks));
     }
     if world.closed {
-        return Err(closed());
+        return Err(wire::unavailable("The machine is shutting down: no task starts any more."));
     }
     let definition = startable(&world, &input.task_definition)?;
     fits(&definition, &input, &overrides)?;
@@ -88,11 +89,12 @@ pub(super) fn run(shared: &Arc<Shared>, body: Value) -> Answer {
         request: request(&input, &overrides, &definition),
         containers: containers(&definition, &overrides),
         definition,
-        token: token.clone(),
+        token,
     };
-    let keys: Vec<u64> = (0..count).map(|_| launch(shared, &mut world, &order, now)).collect();
-    if let Some(token) = token {
-        world.tokens.hold(token, parameters, keys.clone(), now);
+    let tasks = (0..count).map(|_| task(shared, &order, now)).collect();
+    let keys = world.add(shared, tasks, now)?;
+    for key in &keys {
+        start(shared, &world, *key, &order);
     }
     Ok(answer(&world, &keys))
 }
@@ -103,17 +105,7 @@ struct TaskOrder {
     definition: Arc<Definition>,
     request: Request,
     containers: Vec<Container>,
-    token: Option<TokenKey>,
-}
-
-/// What makes two calls the same: all members but the token.
-fn parameters(body: &Value) -> Value {
-    let mut parameters = body.clone();
-    if let Some(members) = parameters.as_object_mut() {
-        members.remove("clientToken");
-        members.retain(|_, value| !value.is_null());
-    }
-    parameters
+    token: Option<Use>,
 }
 
 fn check(input: &Input) -> Result<u32, AwsError> {
@@ -148,11 +140,10 @@ fn overrides(input: &Input) -> Result<Overrides, AwsError> {
 
 fn replay(
     world: &MutexGuard<'_, World>,
-    token: Option<&TokenKey>,
-    parameters: &Value,
+    token: Option<&Use>,
     now: Timestamp,
 ) -> Result<Option<Vec<u64>>, AwsError> {
-    match token.map_or(Met::New, |token| world.tokens.meet(token, parameters, now)) {
+    match token.map_or(Met::New, |token| world.tokens.meet(token, now)) {
         Met::New => Ok(None),
         Met::Replay(tasks) => Ok(Some(tasks)),
         Met::Conflict(tasks) => {
@@ -238,9 +229,19 @@ fn container(definition: &ContainerDefinition, overrides: &[&ContainerOverride])
     }
 }
 
-/// Adds one task and starts its actor.
-fn launch(shared: &Arc<Shared>, world: &mut World, order: &TaskOrder, now: Timestamp) -> u64 {
-    let (orders, receiver) = watch::channel(Order::Run);
+/// The launch of a task that an earlier run launched, but for the values of the environment.
+pub(super) fn as_it_was(task: &Task) -> Launch {
+    let overrides = serde_json::from_value(task.request.overrides.clone()).unwrap_or_default();
+    Launch {
+        task_arn: task.arn(),
+        containers: containers(&task.definition, &overrides),
+        cpu: task.request.cpu.clone(),
+        memory: task.request.memory.clone(),
+    }
+}
+
+/// A task that is new.
+fn task(shared: &Shared, order: &TaskOrder, now: Timestamp) -> Task {
     let state = |container: &Container| ContainerState {
         id: events::uuid(shared.ids.random()),
         name: container.name.clone(),
@@ -250,7 +251,7 @@ fn launch(shared: &Arc<Shared>, world: &mut World, order: &TaskOrder, now: Times
         exit_code: None,
         reason: None,
     };
-    let task = Task {
+    Task {
         id: format!("{:032x}", shared.ids.random()),
         cluster: order.cluster.clone(),
         definition: Arc::clone(&order.definition),
@@ -263,7 +264,14 @@ fn launch(shared: &Arc<Shared>, world: &mut World, order: &TaskOrder, now: Times
         address: None,
         times: Times { created_at: Some(now), ..Times::default() },
         containers: order.containers.iter().map(state).collect(),
-        orders,
+        orders: watch::Sender::new(Order::Run),
+    }
+}
+
+/// Starts the actor of a task that was added.
+fn start(shared: &Arc<Shared>, world: &World, key: u64, order: &TaskOrder) {
+    let Some(task) = world.tasks.get(key) else {
+        return;
     };
     let launch = Launch {
         task_arn: task.arn(),
@@ -271,20 +279,11 @@ fn launch(shared: &Arc<Shared>, world: &mut World, order: &TaskOrder, now: Times
         cpu: order.request.cpu.clone(),
         memory: order.request.memory.clone(),
     };
-    let key = world.add(shared, task, now);
-    tokio::spawn(lifecycle::run(Arc::clone(shared), key, launch, receiver));
-    key
+    tokio::spawn(lifecycle::run(Arc::clone(shared), key, launch, task.orders.subscribe()));
 }
 
 fn answer(world: &World, keys: &[u64]) -> Value {
     let tasks = keys.iter().filter_map(|key| world.tasks.get(*key));
     let tasks: Vec<Value> = tasks.map(|task| wire::task(task, Moments::Epoch)).collect();
     json!({ "tasks": tasks, "failures": [] })
-}
-
-fn closed() -> AwsError {
-    AwsError {
-        status: 500,
-        ..AwsError::client("ServerException", "The machine is shutting down: no task starts any more.")
-    }
 }

@@ -73,11 +73,13 @@ impl Script {
 }
 
 type Playwright = dyn Fn(&Launch) -> Script + Send + Sync;
+type Heritage = dyn Fn(&Launch) -> Option<Script> + Send + Sync;
 
 /// An engine whose tasks follow scripts. Clones are the same one.
 #[derive(Clone)]
 pub struct Simulated {
     script: Arc<Playwright>,
+    left: Arc<Heritage>,
     tasks: Arc<Mutex<Tasks>>,
 }
 
@@ -91,7 +93,13 @@ struct Tasks {
 impl Simulated {
     /// An engine that asks `script` what each task will do.
     pub fn new(script: impl Fn(&Launch) -> Script + Send + Sync + 'static) -> Self {
-        Self { script: Arc::new(script), tasks: Arc::default() }
+        Self { script: Arc::new(script), left: Arc::new(|_| None), tasks: Arc::default() }
+    }
+
+    /// Has it find what an earlier run left: tasks that do from now on as this says, or nothing of a task.
+    pub fn leaving(mut self, left: impl Fn(&Launch) -> Option<Script> + Send + Sync + 'static) -> Self {
+        self.left = Arc::new(left);
+        self
     }
 
     /// ARNs of the tasks of which anything runs.
@@ -161,6 +169,14 @@ impl Engine for Simulated {
                 () = cancelled.cancelled() => Err(StartError::new("the start was given up")),
                 started = ready => started.map(|()| engine.run(&launch, script)),
             }
+        })
+    }
+
+    fn adopt(&self, launch: Launch) -> Starting {
+        let engine = self.clone();
+        Box::pin(async move {
+            let script = (engine.left)(&launch).ok_or_else(|| StartError::new("nothing was left of it"))?;
+            Ok(engine.run(&launch, script))
         })
     }
 }

@@ -1,20 +1,22 @@
 //! One task: what is known of it, and the changes that it can undergo. It says of each call whether it was one.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use modbox_sandbox::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
     definitions::Definition,
     engine::{Exit, StartError},
-    tokens::TokenKey,
+    tokens::Use,
     wire,
 };
 
 /// The states of a task, in the order in which it passes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(super) enum Status {
     Provisioning,
     Pending,
@@ -42,7 +44,7 @@ impl Status {
 }
 
 /// Why a task stopped, as ECS's enum says it; the codes that nothing here can cause are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum StopCode {
     TaskFailedToStart,
     EssentialContainerExited,
@@ -76,7 +78,7 @@ pub(super) struct Task {
     pub(super) cluster: String,
     pub(super) definition: Arc<Definition>,
     pub(super) request: Request,
-    pub(super) token: Option<TokenKey>,
+    pub(super) token: Option<Use>,
     pub(super) attachment_id: String,
     pub(super) version: u64,
     pub(super) status: Status,
@@ -89,8 +91,10 @@ pub(super) struct Task {
 }
 
 /// What RunTask was given, with its defaults.
-#[derive(Clone)]
+#[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Request {
+    /// Of a task that an earlier run launched without the values of the environment: those do not rest.
+    #[serde(serialize_with = "without_values")]
     pub(super) overrides: Value,
     pub(super) started_by: Option<String>,
     pub(super) group: String,
@@ -101,13 +105,14 @@ pub(super) struct Request {
     pub(super) enable_execute_command: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Stopped {
     pub(super) code: StopCode,
     pub(super) reason: String,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(from = "BTreeMap<String, i64>", into = "BTreeMap<String, i64>")]
 pub(super) struct Times {
     pub(super) created_at: Option<Timestamp>,
     pub(super) connected_at: Option<Timestamp>,
@@ -134,7 +139,42 @@ impl Times {
     }
 }
 
-#[derive(Debug)]
+impl From<Times> for BTreeMap<String, i64> {
+    fn from(times: Times) -> Self {
+        let known = times.named().into_iter().filter_map(|(name, at)| Some((name.to_owned(), at?.millis())));
+        known.collect()
+    }
+}
+
+impl From<BTreeMap<String, i64>> for Times {
+    fn from(millis: BTreeMap<String, i64>) -> Self {
+        let at = |name| millis.get(name).copied().map(Timestamp::from_millis);
+        Self {
+            created_at: at("createdAt"),
+            connected_at: at("connectivityAt"),
+            pull_started_at: at("pullStartedAt"),
+            pull_stopped_at: at("pullStoppedAt"),
+            started_at: at("startedAt"),
+            stopping_at: at("stoppingAt"),
+            execution_stopped_at: at("executionStoppedAt"),
+            stopped_at: at("stoppedAt"),
+        }
+    }
+}
+
+fn without_values<S: Serializer>(overrides: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut overrides = overrides.clone();
+    let containers = overrides.get_mut("containerOverrides").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        let environment = container.get_mut("environment").and_then(Value::as_array_mut);
+        for pair in environment.into_iter().flatten().filter_map(Value::as_object_mut) {
+            pair.remove("value");
+        }
+    }
+    overrides.serialize(serializer)
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct ContainerState {
     pub(super) id: String,
     pub(super) name: String,
@@ -145,7 +185,8 @@ pub(super) struct ContainerState {
     pub(super) reason: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(super) enum ContainerStatus {
     Pending,
     Running,
@@ -218,8 +259,11 @@ impl Task {
         true
     }
 
-    /// The engine has started every container.
+    /// The engine has started every container. A task that was seen running before does not change.
     pub(super) fn run(&mut self, address: IpAddr, now: Timestamp) -> bool {
+        if self.status >= Status::Running {
+            return false;
+        }
         self.address = Some(address);
         self.times.pull_stopped_at = Some(now);
         for container in &mut self.containers {
@@ -241,6 +285,14 @@ impl Task {
             container.reason = Some(error.reason.clone());
         }
         true
+    }
+
+    /// The program was started again and found nothing of the task.
+    pub(super) fn vanish(&mut self, error: &StartError, now: Timestamp) -> bool {
+        if self.status < Status::Running {
+            return self.fail_to_start(error, now);
+        }
+        self.stop(StopCode::ServiceSchedulerInitiated, &error.reason, now)
     }
 
     /// A container has ended; with an essential one the task is to stop.

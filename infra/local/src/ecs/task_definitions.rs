@@ -14,7 +14,9 @@ use crate::aws_json::{Answer, AwsError};
 pub(super) fn register(shared: &Shared, body: Value) -> Answer {
     let registration = Registration::parse(body)?;
     let registered_at = Moments::Epoch.write(shared.clock.now());
-    let definition = shared.world().definitions.register(registration, registered_at);
+    let mut world = shared.world();
+    let definition = world.definitions.next(registration, registered_at);
+    let definition = world.define(definition)?;
     Ok(json!({ "taskDefinition": definition.document(), "tags": definition.tags }))
 }
 
@@ -37,9 +39,10 @@ pub(super) fn describe(shared: &Shared, body: Value) -> Answer {
 /// Makes a revision inactive; again changes nothing.
 pub(super) fn deregister(shared: &Shared, body: Value) -> Answer {
     let input: Named = wire::input(body)?;
-    let definition = shared.world().definitions.deregister(&input.task_definition);
+    let mut world = shared.world();
+    let definition = world.definitions.inactive(&input.task_definition);
     let definition = definition.ok_or_else(|| refused("The specified task definition does not exist."))?;
-    Ok(described(&definition, false))
+    Ok(described(&*world.define(definition)?, false))
 }
 
 fn described(definition: &Definition, with_tags: bool) -> Value {

@@ -44,6 +44,11 @@ pub(super) fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::client("InvalidParameterException", message)
 }
 
+/// ECS cannot at the moment; the same call may succeed later.
+pub(super) fn unavailable(message: impl Into<String>) -> AwsError {
+    AwsError { status: 500, ..AwsError::client("ServerException", message) }
+}
+
 /// How timestamps are written: the API and the events differ.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Moments {

@@ -12,13 +12,16 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Settings,
-    definitions::Definitions,
+    definitions::{Definition, Definitions},
     engine::Engine,
     events,
+    memory::{Memory, MemoryError},
     rates::Bucket,
     task::{Status, Task},
     tokens::Tokens,
+    wire,
 };
+use crate::aws_json::AwsError;
 
 /// How long a stopped task can still be described.
 pub(super) const RETENTION: Duration = Duration::from_secs(60 * 60);
@@ -41,6 +44,8 @@ pub(super) struct World {
     pub(super) launches: Bucket,
     /// Set at shutdown: no task is accepted any more.
     pub(super) closed: bool,
+    /// Where every change goes before anybody hears of it; none in a world that ends with the program.
+    pub(super) memory: Option<Memory>,
     events: mpsc::UnboundedSender<Value>,
 }
 
@@ -57,6 +62,7 @@ impl Shared {
             tokens: Tokens::default(),
             launches: Bucket::full(settings.launch_burst, settings.launches_per_second),
             closed: false,
+            memory: None,
             events,
         };
         Self { settings, engine, clock, ids, live: watch::Sender::new(0), world: Mutex::new(world) }
@@ -91,6 +97,10 @@ impl World {
         }
         task.version += 1;
         let stopped = task.status == Status::Stopped;
+        if let Some(memory) = &mut self.memory {
+            // The world goes on; the next change of the task brings this one with it.
+            heed(memory.put([(key, &*task)].into_iter()));
+        }
         self.emit(shared, key, now);
         if stopped {
             self.tasks.stopped.push_back((now, key));
@@ -98,15 +108,38 @@ impl World {
         }
     }
 
-    /// Adds a task and tells of it.
-    pub(super) fn add(&mut self, shared: &Shared, task: Task, now: Timestamp) -> u64 {
-        let key = self.tasks.add(task);
-        shared.live.send_modify(|live| *live += 1);
-        self.emit(shared, key, now);
-        key
+    /// Adds tasks and tells of them: of all, or of none when they cannot be remembered.
+    pub(super) fn add(
+        &mut self,
+        shared: &Shared,
+        tasks: Vec<Task>,
+        now: Timestamp,
+    ) -> Result<Vec<u64>, AwsError> {
+        let keys: Vec<u64> = (self.tasks.last_key + 1..).take(tasks.len()).collect();
+        if let Some(memory) = &mut self.memory {
+            memory.put(keys.iter().copied().zip(&tasks)).map_err(forgetful)?;
+        }
+        for (key, task) in keys.iter().zip(tasks) {
+            if let Some(token) = &task.token {
+                self.tokens.hold(token, *key);
+            }
+            self.tasks.insert(*key, task);
+            shared.live.send_modify(|live| *live += 1);
+            self.emit(shared, *key, now);
+        }
+        Ok(keys)
     }
 
-    fn emit(&self, shared: &Shared, key: u64, now: Timestamp) {
+    /// Adds or changes a task definition, unless it cannot be remembered.
+    pub(super) fn define(&mut self, definition: Definition) -> Result<Arc<Definition>, AwsError> {
+        if let Some(memory) = &self.memory {
+            memory.define(&definition).map_err(forgetful)?;
+        }
+        Ok(self.definitions.put(definition))
+    }
+
+    /// Sends the event of a task's present state.
+    pub(super) fn emit(&self, shared: &Shared, key: u64, now: Timestamp) {
         if let Some(task) = self.tasks.get(key) {
             let event = events::task_state_change(task, shared.ids.random(), now);
             // Nobody listening any more is the listener's choice.
@@ -121,10 +154,23 @@ impl World {
             }
             self.tasks.stopped.pop_front();
             if let Some(token) = self.tasks.remove(key).and_then(|task| task.token) {
-                self.tokens.forget(&token, key);
+                self.tokens.forget(&token.key, key);
+            }
+            if let Some(memory) = &self.memory {
+                heed(memory.forget(key));
             }
         }
     }
+}
+
+fn heed(written: Result<(), MemoryError>) {
+    if let Err(error) = written {
+        tracing::error!(%error, "the local ECS failed to remember a change of a task");
+    }
+}
+
+fn forgetful(error: MemoryError) -> AwsError {
+    wire::unavailable(format!("The local ECS failed to remember: {error}"))
 }
 
 /// The tasks in the order of their creation, also found by id.
@@ -140,11 +186,20 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    fn add(&mut self, task: Task) -> u64 {
-        self.last_key += 1;
-        self.by_id.insert(task.id.clone(), self.last_key);
-        self.by_key.insert(self.last_key, task);
-        self.last_key
+    fn insert(&mut self, key: u64, task: Task) {
+        self.last_key = self.last_key.max(key);
+        self.by_id.insert(task.id.clone(), key);
+        self.by_key.insert(key, task);
+    }
+
+    /// Inserts tasks of an earlier run, in any order.
+    pub(super) fn restore(&mut self, tasks: impl Iterator<Item = (u64, Task)>) {
+        tasks.for_each(|(key, task)| self.insert(key, task));
+        let ends = self.by_key.iter().filter(|(_, task)| task.status == Status::Stopped);
+        let mut ends: Vec<(Timestamp, u64)> =
+            ends.filter_map(|(key, task)| Some((task.times.stopped_at?, *key))).collect();
+        ends.sort_unstable();
+        self.stopped = ends.into();
     }
 
     fn remove(&mut self, key: u64) -> Option<Task> {
@@ -168,6 +223,16 @@ impl Tasks {
         let task = self.by_key.get(&key)?;
         let named = !reference.starts_with("arn:") || reference == task.arn();
         (named && task.cluster == cluster).then_some((key, task))
+    }
+
+    /// Those that are not STOPPED.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = (u64, &Task)> {
+        self.after(0).filter(|(_, task)| task.status != Status::Stopped)
+    }
+
+    /// The keys of those that are STOPPED, newest end first.
+    pub(super) fn stopped(&self) -> impl Iterator<Item = u64> {
+        self.stopped.iter().rev().map(|(_, key)| *key)
     }
 
     /// Those created after `key`.

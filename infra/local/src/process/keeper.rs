@@ -1,16 +1,19 @@
-use std::{collections::BTreeSet, fs, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 
 use modbox_sandbox::contract;
-use modbox_sidecar::{ReportLine, tree};
-use rustix::process::{Pid, Signal, kill_process};
+use modbox_sidecar::{
+    Ending, ReportLine,
+    tree::{self, Signal},
+};
 use tokio::{
-    process::Child,
     sync::mpsc,
     task::spawn_blocking,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use super::{address::Claim, leftovers, leftovers::Traces, report::Reader, scratch::Scratch};
+use super::{
+    address::Claim, leftovers, leftovers::Traces, report::Reader, scratch::Scratch, sidecar::Sidecar,
+};
 use crate::ecs::{Cancelled, Exit, Launch, StartError, Stop};
 
 /// How often the report is looked at while something is expected in it.
@@ -23,10 +26,12 @@ const GRACE: Duration = Duration::from_secs(1);
 const KILLED: i32 = 137;
 
 /// Looks after one task from outside of it: passes on orders, reports exits, and cleans up.
+///
+/// A task of an earlier run is looked after as one of this run is: what it reported is read from the beginning.
 #[derive(Debug)]
 pub(super) struct Keeper {
     launch: Launch,
-    child: Child,
+    sidecar: Sidecar,
     scratch: Scratch,
     address: Claim,
     report: Reader,
@@ -36,8 +41,8 @@ pub(super) struct Keeper {
     started: usize,
     /// Of the containers' processes.
     group: Option<i32>,
-    /// Whether the sidecar said that nothing is left.
-    ended: bool,
+    /// Set once the sidecar said that nothing is left.
+    ended: Option<Ending>,
     /// A container that could not be started.
     failed: Option<(String, i32)>,
 }
@@ -45,14 +50,14 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(
         launch: Launch,
-        child: Child,
+        sidecar: Sidecar,
         scratch: Scratch,
         address: Claim,
         exits: mpsc::UnboundedSender<Exit>,
     ) -> Self {
         Self {
             launch,
-            child,
+            sidecar,
             report: Reader::new(scratch.report()),
             scratch,
             address,
@@ -60,7 +65,7 @@ impl Keeper {
             running: BTreeSet::new(),
             started: 0,
             group: None,
-            ended: false,
+            ended: None,
             failed: None,
         }
     }
@@ -68,13 +73,17 @@ impl Keeper {
     /// Resolves when each container was started, or with why they were not.
     ///
     /// A task that is over by then, because its deadline has passed, was started too: its exit says the rest.
-    pub(super) async fn wait_until_started(&mut self, mut cancelled: Cancelled) -> Result<(), StartError> {
+    pub(super) async fn wait_until_started(&mut self) -> Result<(), StartError> {
+        let started = timeout(START_BOUND, self.started()).await;
+        started.unwrap_or_else(|_| Err(self.cannot_start("it does not answer")))
+    }
+
+    /// As [`wait_until_started`](Self::wait_until_started), unless it is cancelled, which fails it.
+    pub(super) async fn wait_unless(&mut self, mut cancelled: Cancelled) -> Result<(), StartError> {
         tokio::select! {
             biased;
             () = cancelled.cancelled() => Err(StartError::new("the start was given up")),
-            started = timeout(START_BOUND, self.started()) => {
-                started.unwrap_or_else(|_| Err(self.cannot_start("it does not answer")))
-            }
+            started = self.wait_until_started() => started,
         }
     }
 
@@ -83,13 +92,13 @@ impl Keeper {
         let expected = below.count();
         loop {
             // Looked at before the report, so that its last lines are not missed.
-            let over = self.child.try_wait().is_ok_and(|status| status.is_some());
+            let over = self.sidecar.has_ended();
             self.read_report();
             if let Some((name, code)) = &self.failed {
                 let reason = format!("CannotStartContainerError: {name} could not be executed ({code})");
                 return Err(StartError { reason, container: Some(name.clone()) });
             }
-            if self.started == expected || self.ended {
+            if self.started == expected || self.ended.is_some() {
                 return Ok(());
             }
             if over {
@@ -115,28 +124,30 @@ impl Keeper {
 
     /// Follows the task to its end. The channel of the exits ends last, when nothing is left, the folder included.
     pub(super) async fn run(mut self, mut stops: mpsc::UnboundedReceiver<Stop>) {
-        let status = self.follow(&mut stops).await;
+        let code = self.follow(&mut stops).await;
         self.read_report();
-        if !self.ended {
+        if self.ended.is_none() {
             self.kill_leftovers().await;
         }
         for container in std::mem::take(&mut self.running) {
             self.tell(container, KILLED);
         }
         if self.launch.container(contract::DEADLINE).is_some() {
-            self.tell(contract::DEADLINE.to_owned(), status.map_or(KILLED, exit_code));
+            let code = self.ended.map(Ending::exit_code).or(code).unwrap_or(KILLED);
+            self.tell(contract::DEADLINE.to_owned(), code);
         }
         self.scratch.remove().await;
     }
 
-    async fn follow(&mut self, stops: &mut mpsc::UnboundedReceiver<Stop>) -> Option<ExitStatus> {
+    /// Resolves when the sidecar has ended, with its exit code if that is known.
+    async fn follow(&mut self, stops: &mut mpsc::UnboundedReceiver<Stop>) -> Option<i32> {
         // When the sidecar counts as hung; set by the first order.
         let mut patience: Option<Instant> = None;
         let mut listening = true;
         loop {
             tokio::select! {
                 biased;
-                status = self.child.wait() => return status.ok(),
+                code = self.sidecar.ended() => return code,
                 stop = stops.recv(), if listening => {
                     listening = stop.is_some();
                     let until = self.order(stop.unwrap_or(Stop::ByForce));
@@ -164,20 +175,12 @@ impl Keeper {
             Stop::Gracefully => (Signal::TERM, self.launch.stop_timeout()),
             Stop::ByForce => (Signal::USR1, Duration::ZERO),
         };
-        if let Some(pid) = self.pid() {
-            // It may have ended this moment, which is noticed next.
-            let _ = kill_process(pid, signal);
-        }
+        self.sidecar.signal(signal);
         Instant::now() + time + GRACE
     }
 
-    /// The sidecar, as long as it was not waited for.
-    fn pid(&self) -> Option<Pid> {
-        Pid::from_raw(i32::try_from(self.child.id()?).ok()?)
-    }
-
     async fn kill_tree(&self) {
-        let Some(pid) = self.pid() else {
+        let Some(pid) = self.sidecar.pid() else {
             return;
         };
         let gone = spawn_blocking(move || tree::kill_tree(pid)).await;
@@ -185,7 +188,9 @@ impl Keeper {
     }
 
     async fn kill_leftovers(&self) {
-        let traces = Traces { address: self.address.ip(), group: self.group, scratch: self.scratch.clone() };
+        // The number of a group that nobody has watched may be another's by now.
+        let group = self.group.filter(|_| !matches!(self.sidecar, Sidecar::Gone));
+        let traces = Traces { address: self.address.ip(), group, scratch: self.scratch.clone() };
         let gone = spawn_blocking(move || leftovers::kill(&traces)).await;
         tracing::warn!(task.arn = self.launch.task_arn, gone = ?gone.ok(), "a task's sidecar died before it");
     }
@@ -200,7 +205,9 @@ impl Keeper {
                 }
                 ReportLine::Exited { name, code } if self.running.remove(&name) => self.tell(name, code),
                 ReportLine::Exited { name, code } => self.failed = Some((name, code)),
-                ReportLine::Ended(_) => self.ended = true,
+                ReportLine::Ended(ending) => self.ended = Some(ending),
+                // Whoever made this keeper has found it.
+                ReportLine::Sidecar(_) => {}
             }
         }
     }
@@ -210,9 +217,4 @@ impl Keeper {
         // Nobody listening any more means that the whole stand-in was dropped.
         let _ = self.exits.send(Exit { container, code, reason });
     }
-}
-
-fn exit_code(status: ExitStatus) -> i32 {
-    let by_signal = || status.signal().map(|signal| 128 + signal);
-    status.code().or_else(by_signal).unwrap_or(KILLED)
 }

@@ -1,6 +1,7 @@
 //! Ends what is left of a task whose sidecar did not end it.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     net::Ipv4Addr,
     path::Path,
@@ -65,8 +66,8 @@ pub(super) fn kill(traces: &Traces) -> bool {
     true
 }
 
-/// Ends each task that has a folder below `tasks`; gives their ids.
-pub(super) fn sweep(tasks: &Path) -> io::Result<Vec<String>> {
+/// Ends each task that has a folder below `tasks`, but for those to keep; gives their ids.
+pub(super) fn sweep(tasks: &Path, keep: &BTreeSet<String>) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(tasks) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -74,16 +75,20 @@ pub(super) fn sweep(tasks: &Path) -> io::Result<Vec<String>> {
     let mut swept = Vec::new();
     for entry in entries {
         let entry = entry?;
+        let id = entry.file_name().to_string_lossy().into_owned();
+        if keep.contains(&id) {
+            continue;
+        }
         let scratch = Scratch::at(entry.path());
         if let Some(address) = scratch.address() {
             let group = None;
             let scratch = scratch.clone();
             if !kill(&Traces { address, group, scratch }) {
-                tracing::warn!(task.id = ?entry.file_name(), "failed to end a task of an earlier run");
+                tracing::warn!(task.id = id, "failed to end a task of an earlier run");
             }
         }
         scratch.remove_now()?;
-        swept.push(entry.file_name().to_string_lossy().into_owned());
+        swept.push(id);
     }
     Ok(swept)
 }

@@ -10,8 +10,10 @@ mod leftovers;
 mod plan;
 mod report;
 mod scratch;
+mod sidecar;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io,
     net::Ipv4Addr,
@@ -21,15 +23,21 @@ use std::{
 };
 
 use modbox_sandbox::{Ids, contract};
-use modbox_sidecar::TaskSpec;
+use modbox_sidecar::{ReportLine, TaskSpec};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, Command},
     sync::mpsc,
 };
 
-use self::{address::Addresses, keeper::Keeper, scratch::Scratch};
-use crate::ecs::{Cancelled, Engine, Handle, Launch, StartError, Starting};
+use self::{
+    address::{Addresses, Claim},
+    keeper::Keeper,
+    report::Reader,
+    scratch::Scratch,
+    sidecar::Sidecar,
+};
+use crate::ecs::{Cancelled, Engine, Exit, Handle, Launch, StartError, Starting};
 
 /// Runs each task as processes: a folder of its own, exactly the environment it was given, an address of its own.
 ///
@@ -37,7 +45,8 @@ use crate::ecs::{Cancelled, Engine, Handle, Launch, StartError, Starting};
 /// and other processes, and nothing limits their CPU or memory. It is for trusted work on one's own machine.
 ///
 /// It runs the built-in images only, by what their containers are called (`main`, `deadline`, `ready`); entry points
-/// and commands are not looked at. What it started outlives it, until its deadline.
+/// and commands are not looked at. What it started outlives it, until its deadline, and is adopted by the next engine on
+/// the same folder.
 #[derive(Clone, Debug)]
 pub struct ProcessEngine {
     shared: Arc<Shared>,
@@ -58,12 +67,13 @@ impl ProcessEngine {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Ends what earlier runs on the same `data` have left, folders included; gives the ids of those tasks.
+    /// Ends what earlier runs on the same `data` have left, folders included, but for the tasks with these ids; gives
+    /// the ids of those that it ended.
     ///
     /// To be called before the first start. No two programs may use one `data` at a time.
-    pub async fn sweep(&self) -> io::Result<Vec<String>> {
+    pub async fn sweep(&self, keep: BTreeSet<String>) -> io::Result<Vec<String>> {
         let tasks = self.shared.tasks.clone();
-        let swept = tokio::task::spawn_blocking(move || leftovers::sweep(&tasks));
+        let swept = tokio::task::spawn_blocking(move || leftovers::sweep(&tasks, &keep));
         swept.await.map_err(io::Error::other)?
     }
 }
@@ -72,6 +82,16 @@ impl Engine for ProcessEngine {
     fn start(&self, launch: Launch, cancelled: Cancelled) -> Starting {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move { shared.start(launch, cancelled).await })
+    }
+
+    fn adopt(&self, launch: Launch) -> Starting {
+        let shared = Arc::clone(&self.shared);
+        // Before this returns, so that the address is given to no task that starts meanwhile.
+        let found = shared.find(&launch);
+        Box::pin(async move {
+            let (scratch, address) = found?;
+            adopt(launch, scratch, address).await
+        })
     }
 }
 
@@ -92,15 +112,53 @@ impl Shared {
         };
         let (exits, exited) = mpsc::unbounded_channel();
         let ip = address.ip();
-        let mut keeper = Keeper::new(launch, child, scratch, address, exits);
-        if let Err(error) = keeper.wait_until_started(cancelled).await {
+        let mut keeper = Keeper::new(launch, Sidecar::Child(child), scratch, address, exits);
+        if let Err(error) = keeper.wait_unless(cancelled).await {
             keeper.abandon().await;
             return Err(error);
         }
-        let (stop, stops) = mpsc::unbounded_channel();
-        tokio::spawn(keeper.run(stops));
-        Ok(Handle { address: ip.into(), stop, exits: exited })
+        Ok(keep(keeper, ip, exited))
     }
+
+    /// The folder of a task that an earlier run started, and its address, which is its own again.
+    fn find(&self, launch: &Launch) -> Result<(Scratch, Option<Claim>), StartError> {
+        let scratch = Scratch::of(&self.tasks, launch.task_id())
+            .map_err(|error| cannot_start("find the task's folder", &error))?;
+        let claim = scratch.address().map(|address| self.addresses.claim(Some(address), &*self.ids));
+        Ok((scratch, claim.transpose()?))
+    }
+}
+
+async fn adopt(launch: Launch, scratch: Scratch, address: Option<Claim>) -> Result<Handle, StartError> {
+    let Some(address) = address else {
+        // No process is started before the address is written.
+        scratch.remove().await;
+        return Err(nothing_left());
+    };
+    let identity = Reader::new(scratch.report()).news().into_iter().next().and_then(|line| match line {
+        ReportLine::Sidecar(identity) => Some(identity),
+        _ => None,
+    });
+    let (exits, exited) = mpsc::unbounded_channel();
+    let ip = address.ip();
+    let mut keeper = Keeper::new(launch, Sidecar::find(identity), scratch, address, exits);
+    if let Err(error) = keeper.wait_until_started().await {
+        keeper.abandon().await;
+        return Err(if error.container.is_some() { error } else { nothing_left() });
+    }
+    Ok(keep(keeper, ip, exited))
+}
+
+fn keep(keeper: Keeper, address: Ipv4Addr, exits: mpsc::UnboundedReceiver<Exit>) -> Handle {
+    let (stop, stops) = mpsc::unbounded_channel();
+    tokio::spawn(keeper.run(stops));
+    Handle { address: address.into(), stop, exits }
+}
+
+fn nothing_left() -> StartError {
+    StartError::new(
+        "ResourceInitializationError: modbox-local was restarted, and nothing of the task was left to adopt",
+    )
 }
 
 /// Starts the sidecar, which leaves this program's terminal by itself (`setsid`), and gives it its task.

@@ -24,14 +24,19 @@ impl Scratch {
         address: Ipv4Addr,
         sandbox: Option<&str>,
     ) -> io::Result<Self> {
+        let scratch = Self::of(tasks, id)?;
+        let (made, sandbox) = (scratch.clone(), sandbox.map(ToOwned::to_owned));
+        let made = spawn_blocking(move || made.make(address, sandbox.as_deref())).await;
+        made.map_err(io::Error::other)?.map(|()| scratch)
+    }
+
+    /// The one of a task, whether it is there or not.
+    pub(super) fn of(tasks: &Path, id: &str) -> io::Result<Self> {
         // ECS makes the id; whoever else does must not reach beyond the folder.
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the task's id is no folder's name"));
         }
-        let scratch = Self { folder: tasks.join(id) };
-        let (made, sandbox) = (scratch.clone(), sandbox.map(ToOwned::to_owned));
-        let made = spawn_blocking(move || made.make(address, sandbox.as_deref())).await;
-        made.map_err(io::Error::other)?.map(|()| scratch)
+        Ok(Self::at(tasks.join(id)))
     }
 
     /// One that is there already.

@@ -50,6 +50,8 @@ pub struct Parts {
     pub dynamo: Arc<Dynamo>,
     pub engine: Arc<dyn Engine>,
     pub ecs: ecs::Settings,
+    /// What ECS knows from an earlier run and is to know in the next; none: its tasks are over with this one.
+    pub memory: Option<ecs::Memory>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub keys: Keys,
@@ -87,6 +89,8 @@ pub enum StartError {
     Table(#[from] AwsError),
     #[error("the table's stream cannot be read: {0}")]
     Stream(#[from] StorageError),
+    #[error("the tasks of the run before cannot be known again: {0}")]
+    Memory(#[from] ecs::MemoryError),
     #[error("a filter cannot be read: {0}")]
     Filter(#[from] plumbing::filter::InvalidFilter),
 }
@@ -99,11 +103,14 @@ impl Service for Ecs {
 
 impl Stack {
     /// Makes the table if it is not there, and starts everything that calls the functions.
-    pub fn start(parts: Parts) -> Result<Self, StartError> {
+    pub fn start(mut parts: Parts) -> Result<Self, StartError> {
         table::ensure(&parts.dynamo)?;
         let sources = || (Arc::clone(&parts.clock), Arc::clone(&parts.ids));
         let (changes, changed) = mpsc::unbounded_channel();
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
+        if let Some(memory) = parts.memory.take() {
+            ecs.resume(memory)?;
+        }
         let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let services: [Arc<dyn Service>; 4] = [

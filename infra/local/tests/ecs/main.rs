@@ -11,6 +11,7 @@ mod definitions;
 mod launches;
 mod lifecycle;
 mod queries;
+mod restart;
 mod sdk;
 mod shutdown;
 mod world;

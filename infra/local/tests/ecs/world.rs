@@ -21,11 +21,12 @@ pub(crate) const FAMILY: &str = "sandbox";
 #[derive(Debug)]
 struct TokioClock {
     start: Instant,
+    ahead: Duration,
 }
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_800_000_000_000) + self.start.elapsed()
+        Timestamp::from_millis(1_800_000_000_000) + self.ahead + self.start.elapsed()
     }
 }
 
@@ -52,14 +53,18 @@ impl World {
 
     /// A world whose tasks follow these scripts; its one task definition is registered.
     pub(crate) async fn of(script: impl Fn(&Launch) -> Script + Send + Sync + 'static) -> Self {
-        let engine = Simulated::new(script);
-        let (sender, events) = mpsc::unbounded_channel();
-        let clock = Arc::new(TokioClock { start: Instant::now() });
-        let sources = (clock as Arc<dyn Clock>, Arc::new(Counter::default()) as Arc<dyn Ids>);
-        let ecs = Ecs::new(Settings::default(), Arc::new(engine.clone()), sources, sender);
-        let world = Self { ecs, engine, events };
+        let world = Self::later(Simulated::new(script), Duration::ZERO);
         world.ok("RegisterTaskDefinition", definition(FAMILY)).await;
         world
+    }
+
+    /// An ECS that knows nothing yet, with a clock that is that much ahead.
+    pub(crate) fn later(engine: Simulated, ahead: Duration) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let clock = Arc::new(TokioClock { start: Instant::now(), ahead });
+        let sources = (clock as Arc<dyn Clock>, Arc::new(Counter::default()) as Arc<dyn Ids>);
+        let ecs = Ecs::new(Settings::default(), Arc::new(engine.clone()), sources, sender);
+        Self { ecs, engine, events }
     }
 
     pub(crate) async fn ok(&self, operation: &str, body: Value) -> Value {

@@ -1,21 +1,19 @@
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use modbox_local::{
-    ecs::{Cancelled, Ecs, Engine, Handle, Settings, Stop},
-    process::ProcessEngine,
-};
+use modbox_local::ecs::{Ecs, Handle, Settings, Stop};
 use modbox_sandbox::{Clock, Timestamp, contract};
 use modbox_sidecar::tree;
 use serde_json::json;
-use tokio::{runtime::Runtime, sync::mpsc, task::spawn_blocking, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::world::{Unique, World, alive, exits, launch, mark, next, pairs, set, until, until_alive};
 
 #[derive(Debug)]
-struct WallClock;
+pub(crate) struct WallClock;
 
 impl Clock for WallClock {
     #[expect(clippy::disallowed_methods, reason = "the sidecar under test reads the wall clock")]
@@ -171,23 +169,12 @@ pub(crate) async fn what_an_earlier_run_left_is_swept() {
     let world = World::new();
     let mark = mark();
     let launch = launch(&format!("exec sleep {mark}"), "exit 0");
-    let (engine, given) = (world.engine.clone(), launch.clone());
-    // A runtime that ends takes with it what looked after the task, as the end of the program does.
-    let earlier = spawn_blocking(move || {
-        let runtime = Runtime::new().unwrap();
-        let handle = runtime.block_on(async {
-            let (_keep, cancelled) = Cancelled::pair();
-            engine.start(given, cancelled).await.unwrap()
-        });
-        std::mem::forget(handle.stop);
-    });
-    earlier.await.unwrap();
+    world.start_in_an_earlier_run(&launch).await;
     until_alive(&mark, 1).await;
-    let program = std::env::current_exe().unwrap();
-    let engine = ProcessEngine::new(program, world.data.path(), Arc::new(Unique));
-    assert_eq!(engine.sweep().await.unwrap(), [launch.task_id()]);
+    let engine = world.later_engine();
+    assert_eq!(engine.sweep(BTreeSet::new()).await.unwrap(), [launch.task_id()]);
     assert_eq!((alive(&mark), world.folders()), (0, 0));
-    assert!(engine.sweep().await.unwrap().is_empty());
+    assert!(engine.sweep(BTreeSet::new()).await.unwrap().is_empty());
 }
 
 pub(crate) async fn the_ecs_runs_and_stops_processes() {

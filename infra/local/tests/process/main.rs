@@ -9,6 +9,7 @@
     reason = "a test fails by a panic, in the functions that tests share too"
 )]
 
+mod adoption;
 mod ends;
 mod starts;
 mod world;
@@ -69,5 +70,17 @@ fn tests() -> Vec<Trial> {
         ends::a_folder_that_the_task_closed_is_removed,
         ends::what_an_earlier_run_left_is_swept,
         ends::the_ecs_runs_and_stops_processes,
+        adoption::a_task_that_lives_is_adopted_and_obeys,
+        adoption::a_dropped_handle_ends_an_adopted_task,
+        adoption::what_exited_meanwhile_is_told,
+        adoption::a_deadline_that_came_meanwhile_is_told_with_124,
+        adoption::an_adopted_task_that_ends_tells_it_at_once,
+        adoption::a_sidecar_that_was_killed_meanwhile_leaves_nothing,
+        adoption::an_adopted_sidecar_that_hangs_is_killed_with_all_below_it,
+        adoption::a_process_with_the_id_of_the_sidecar_is_not_the_sidecar,
+        adoption::a_process_with_the_number_of_the_group_is_not_touched,
+        adoption::a_task_that_was_never_started_is_nothing_to_adopt,
+        adoption::what_is_to_be_adopted_is_not_swept,
+        adoption::the_ecs_adopts_processes,
     ]
 }

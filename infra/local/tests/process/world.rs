@@ -15,13 +15,17 @@ use modbox_local::{
 };
 use modbox_sandbox::{Ids, contract};
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    runtime::Builder,
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
 
 /// The variable that holds a container's script.
 pub(crate) const SCRIPT: &str = "SCRIPT";
 
 /// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Numbers that no other test of this run, and of another one at the same time, draws.
 #[derive(Debug)]
@@ -54,6 +58,26 @@ impl World {
     pub(crate) async fn start(&self, launch: Launch) -> Result<Handle, StartError> {
         let (_keep, cancelled) = Cancelled::pair();
         self.engine.start(launch, cancelled).await
+    }
+
+    /// Starts a task and ends what looks after it, as a program does that is killed.
+    pub(crate) async fn start_in_an_earlier_run(&self, launch: &Launch) {
+        let (engine, launch) = (self.engine.clone(), launch.clone());
+        // A runtime that ends takes with it what looked after the task; one thread takes no further step.
+        let earlier = spawn_blocking(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let handle = runtime.block_on(async {
+                let (_keep, cancelled) = Cancelled::pair();
+                engine.start(launch, cancelled).await.unwrap()
+            });
+            std::mem::forget(handle.stop);
+        });
+        earlier.await.unwrap();
+    }
+
+    /// The engine of the next run on the same folder.
+    pub(crate) fn later_engine(&self) -> ProcessEngine {
+        ProcessEngine::new(std::env::current_exe().unwrap(), self.data.path(), Arc::new(Unique))
     }
 
     pub(crate) fn folder(&self, launch: &Launch) -> PathBuf {

@@ -9,15 +9,14 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use modbox_tree::{descendants_in, kill_pass, signal, snapshot};
+use modbox_tree::{Identity, descendants_in, kill_pass, signal, snapshot};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, set_child_subreaper, setsid, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use crate::clock::WallClock;
-use crate::deadline::expired;
+use crate::refuse;
 use crate::settings::{Settings, Unusable};
 use crate::watch::{Event, Watch};
-use crate::{KILLED_EXIT_CODE, STOPPED_EXIT_CODE, refuse};
 use report::Report;
 pub use report::{Ending, ReportLine, UnreadableLine};
 use spec::NoTask;
@@ -39,15 +38,6 @@ enum NotStarted {
     Settings(#[from] Unusable),
     #[error("failed to take over the task's processes")]
     System(#[from] io::Error),
-}
-
-/// Why the task is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    Expired,
-    Stopped,
-    Killed,
-    Exited,
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -77,7 +67,8 @@ impl Task {
         let _ = setsid();
         set_child_subreaper(Some(getpid())).map_err(io::Error::from)?;
         let watch = Watch::start(&settings, expires_at, &SIGNALS, Box::new(WallClock))?;
-        let report = Report::open(&spec.report)?;
+        let mut report = Report::open(&spec.report)?;
+        report.tell(&ReportLine::Sidecar(Identity::own()?));
         Ok(Self { spec, watch, report, running: Vec::new(), essential_exited: false })
     }
 
@@ -85,20 +76,14 @@ impl Task {
         if !self.watch.is_over() {
             self.start_all();
         }
-        let cause = self.wait();
-        let grace = if cause == Cause::Killed { Duration::ZERO } else { self.spec.stop_timeout() };
+        let ending = self.wait();
+        let grace = if ending == Ending::Killed { Duration::ZERO } else { self.spec.stop_timeout() };
         let is_gone = self.end_everything(grace);
-        let (ending, code) = match cause {
-            Cause::Expired => (Ending::Expired, expired()),
-            Cause::Stopped => (Ending::Stopped, ExitCode::from(STOPPED_EXIT_CODE)),
-            Cause::Killed => (Ending::Stopped, ExitCode::from(KILLED_EXIT_CODE)),
-            Cause::Exited => (Ending::Exited, ExitCode::SUCCESS),
-        };
         // Unless it is true, whoever reads the report must look for what is left.
         if is_gone {
             self.report.tell(&ReportLine::Ended(ending));
         }
-        code
+        ExitCode::from(u8::try_from(ending.exit_code()).unwrap_or(u8::MAX))
     }
 
     /// Nothing is reaped meanwhile, so that the group of the first stays joinable even if it has ended.
@@ -122,16 +107,16 @@ impl Task {
         }
     }
 
-    fn wait(&mut self) -> Cause {
+    fn wait(&mut self) -> Ending {
         loop {
             self.reap();
             if self.essential_exited {
-                return Cause::Exited;
+                return Ending::Exited;
             }
             match self.watch.next() {
-                Event::Expired => return Cause::Expired,
-                Event::Signal(SIGTERM | SIGINT) => return Cause::Stopped,
-                Event::Signal(SIGUSR1) => return Cause::Killed,
+                Event::Expired => return Ending::Expired,
+                Event::Signal(SIGTERM | SIGINT) => return Ending::Stopped,
+                Event::Signal(SIGUSR1) => return Ending::Killed,
                 Event::Signal(_) | Event::Nothing => {}
             }
         }

@@ -178,7 +178,7 @@ fn sigusr1_leaves_none() {
     sidecar.signal(Signal::USR1);
     assert_eq!(sidecar.code(), 137);
     assert!(!scene.path("saved").exists());
-    scene.over(Ending::Stopped);
+    scene.over(Ending::Killed);
 }
 
 #[test]
@@ -273,8 +273,23 @@ fn a_task_that_has_expired_is_not_started() {
     let mut scene = Scene::new(500).runs("main", true, "touch up");
     scene.task.env = [("MODBOX_EXPIRES_AT_MS", "1")].into_iter().collect();
     assert_eq!(scene.start().code(), 124);
-    assert_eq!(scene.report(), [ReportLine::Ended(Ending::Expired)]);
+    assert_eq!(scene.report()[1..], [ReportLine::Ended(Ending::Expired)]);
     assert!(!scene.path("up").exists());
+}
+
+#[test]
+fn the_report_begins_with_who_the_sidecar_is() {
+    let scene = Scene::new(500).runs("main", true, "exec sleep 60");
+    let mut sidecar = scene.start();
+    scene.pid("main");
+    let ReportLine::Sidecar(identity) = scene.report().remove(0) else {
+        panic!("{:?}", scene.report());
+    };
+    assert_eq!(Some(&identity), tree::Identity::of(sidecar.pid()).unwrap().as_ref());
+    assert!(identity.is_alive());
+    sidecar.signal(Signal::TERM);
+    assert_eq!(sidecar.code(), 143);
+    assert!(!identity.is_alive());
 }
 
 #[test]
