@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, Write as _},
     net::SocketAddr,
     os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use modbox_control::{SystemClock, SystemIds};
@@ -33,6 +33,10 @@ use crate::{
 /// How long tasks may take to end by themselves, and everything together, once the program is told to end.
 const GRACE: Duration = Duration::from_millis(2_500);
 const SHUTDOWN: Duration = Duration::from_millis(4_500);
+
+/// How long a program that was killed may seem to hold its lock.
+const LOCKED_AT_MOST: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What DynamoDB and ECS know, in the data folder.
 const TABLE: &str = "modbox.db";
@@ -75,13 +79,20 @@ fn start(error: impl ToString) -> Error {
 }
 
 /// Held as long as the program runs; the system lets go of it however the program ends.
+///
+/// Or a moment later: a process that the program was starting when it was killed holds the lock too, until it has become
+/// another program. Once the lock is held here, each such process has, and is found by its environment.
 fn lock(folder: &Path) -> Result<File, Error> {
     let data = |source| Error::Data { folder: folder.display().to_string(), source };
     let file = File::create(folder.join("lock")).map_err(data)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked(folder.display().to_string())),
-        Err(std::fs::TryLockError::Error(error)) => Err(data(error)),
+    let until = Instant::now() + LOCKED_AT_MOST;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOOK_AGAIN),
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked(folder.display().to_string())),
+            Err(TryLockError::Error(error)) => return Err(data(error)),
+        }
     }
 }
 
