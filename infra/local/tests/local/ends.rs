@@ -96,12 +96,22 @@ pub(crate) fn a_sandbox_destroyed_while_it_starts_never_runs() {
     assert!(settled());
 }
 
-/// The same numbers in every run.
-struct Draws(u64);
+/// The same numbers for the same seed.
+pub(crate) struct Draws(pub(crate) u64);
 
 impl Draws {
-    fn up_to(&mut self, limit: Duration) -> Duration {
+    pub(crate) fn up_to(&mut self, limit: Duration) -> Duration {
+        limit.mul_f64(f64::from(self.draw()) / f64::from(1u32 << 31))
+    }
+
+    /// Less than `limit`.
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
+        self.draw() % limit
+    }
+
+    /// 31 bits.
+    fn draw(&mut self) -> u32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        limit.mul_f64((self.0 >> 33) as f64 / f64::from(1u32 << 31))
+        (self.0 >> 33) as u32
     }
 }

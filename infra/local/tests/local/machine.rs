@@ -3,10 +3,11 @@
 use std::{
     fs::{self, File},
     io::{self, ErrorKind},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Child, Command, ExitStatus},
+    sync::atomic::{AtomicU8, Ordering},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -29,6 +30,8 @@ pub(crate) struct Machine {
     folder: TempDir,
     program: Option<Child>,
     starts: u32,
+    /// No other machine's, so that what listened there can listen there again.
+    host: Ipv4Addr,
     pub(crate) token: String,
     api: Option<SocketAddr>,
     aws: Option<SocketAddr>,
@@ -51,18 +54,19 @@ impl Machine {
 
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, program: None, starts: 0, token: String::new(), api: None, aws: None }
+        Self { folder, program: None, starts: 0, host: host(), token: String::new(), api: None, aws: None }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().canonicalize().unwrap().join("data")
     }
 
-    /// Starts the program, with what is to be different, and waits until it says that it is ready.
+    /// Starts the program, with what is to be different, and waits until it says that it is ready. It listens where the
+    /// one before listened.
     pub(crate) fn run(&mut self, change: impl FnOnce(&mut Command)) {
         assert!(self.program.is_none(), "one at a time");
         self.starts += 1;
-        let mut command = self.command(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"]);
+        let mut command = self.command_again();
         change(&mut command);
         self.program = Some(command.spawn().unwrap());
         processes::until(PATIENCE, "it is ready", || {
@@ -76,12 +80,27 @@ impl Machine {
         said(&welcome, "Token").clone_into(&mut self.token);
     }
 
+    /// Starts the program and kills it that much later, however far it has come.
+    pub(crate) fn kill_while_starting(&mut self, later: Duration) {
+        assert!(self.program.is_none(), "one at a time");
+        self.starts += 1;
+        self.program = Some(self.command_again().spawn().unwrap());
+        sleep(later);
+        self.kill();
+    }
+
     /// Starts one that is to refuse, beside the one that runs.
     pub(crate) fn refused(&mut self, arguments: [&str; 4]) -> Refused {
         self.starts += 1;
         let mut child = self.command(arguments).spawn().unwrap();
         let status = wait(&mut child, Duration::from_secs(10));
         Refused { code: status.and_then(|status| status.code()), said: self.stderr() }
+    }
+
+    fn command_again(&self) -> Command {
+        let [api, aws] =
+            [self.api, self.aws].map(|before| before.unwrap_or((self.host, 0).into()).to_string());
+        self.command(["--listen", &api, "--aws-listen", &aws])
     }
 
     fn command(&self, arguments: [&str; 4]) -> Command {
@@ -103,6 +122,11 @@ impl Machine {
 
     fn output(&self, name: &str) -> PathBuf {
         self.folder.path().join(format!("{name}.{}", self.starts))
+    }
+
+    /// How many tasks have a folder.
+    pub(crate) fn folders(&self) -> usize {
+        fs::read_dir(self.data().join("tasks")).map_or(0, Iterator::count)
     }
 
     /// What the latest program said.
@@ -194,6 +218,12 @@ impl Drop for Machine {
         }
         processes::kill_all_of(&self.data());
     }
+}
+
+fn host() -> Ipv4Addr {
+    static MACHINES: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high.clamp(1, 254), low, MACHINES.fetch_add(1, Ordering::Relaxed))
 }
 
 /// How it ended, if it did in time; killed otherwise.

@@ -13,8 +13,10 @@ mod commands;
 mod deadlines;
 mod ends;
 mod launches;
+mod load;
 mod machine;
 mod processes;
+mod restarts;
 mod secrets;
 mod shutdown;
 mod start;
@@ -26,8 +28,8 @@ use std::{
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Three tests sleep towards their deadlines; so many more have the processors meanwhile.
-const THREADS: usize = 3 + 3;
+/// Four tests sleep towards their deadlines; so many more have the processors meanwhile.
+const THREADS: usize = 4 + 3;
 
 /// Held by whatever uses the processors, whole by what measures them.
 static PROCESSORS: RwLock<()> = RwLock::new(());
@@ -58,6 +60,7 @@ fn sleepers() -> Vec<Trial> {
         deadlines::an_extension_holds_beyond_the_first_deadline,
         deadlines::a_sandbox_is_over_at_its_deadline_and_gone_soon_after,
         deadlines::a_deadline_holds_while_modbox_local_is_dead,
+        restarts::an_extension_after_a_restart_holds,
     ]
 }
 
@@ -77,6 +80,11 @@ fn shared() -> Vec<Trial> {
         start::a_data_folder_is_used_by_one_at_a_time,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
         aws::the_aws_endpoint_shows_what_runs,
+        restarts::a_sandbox_lives_on_with_its_address_and_its_token,
+        restarts::what_was_killed_meanwhile_is_said_to_be_over_within_a_tick,
+        restarts::a_shutdown_ends_what_was_adopted,
+        restarts::tasks_that_cannot_be_known_again_are_an_error_that_says_what_to_do,
+        load::no_create_is_lost_and_nothing_leaks_whenever_the_program_is_killed,
         secrets::no_secret_is_in_a_log_or_rests_readable,
     ];
     let paste = tests![
