@@ -7,6 +7,7 @@ mod auth;
 mod body;
 pub mod exec;
 mod failure;
+mod log;
 mod orphans;
 mod router;
 mod settings;
@@ -23,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use auth::Tokens;
 use exec::Commands;
+use log::Log;
 use settings::Settings;
 
 /// Exit code after SIGTERM, as a shell would give it.
@@ -32,6 +34,7 @@ pub const STOPPED_EXIT_CODE: u8 = 143;
 pub(crate) struct Runtime {
     tokens: Tokens,
     commands: Commands,
+    log: Log,
 }
 
 /// Serves until SIGTERM or SIGINT; what it returns is the program's exit code. The environment is read once, here,
@@ -59,9 +62,11 @@ async fn serve(settings: Settings) -> io::Result<u8> {
     let runtime = Arc::new(Runtime {
         tokens: settings.tokens,
         commands: Commands::new(settings.environment, &settings.sandbox_id),
+        log: Log::start(),
     });
     tokio::spawn(orphans::reap(signal(SignalKind::child())?, runtime.clone()));
     let listener = TcpListener::bind(address).await?;
+    runtime.log.say(format!("listening on {address}"));
     let listener = listener.tap_io(|connection| {
         // Without it an answer may wait for the acknowledgement of its own first half.
         let _ = connection.set_nodelay(true);

@@ -4,5 +4,6 @@
 
 mod ending;
 mod exec;
+mod log;
 mod refusals;
 mod world;
