@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use modbox_aws::{
     Connection,
     bus::Bus as EventBus,
+    logs::TaskLogs,
     queue::DeadLetters,
     table::{Table, Token},
     tasks::{TaskSettings, Tasks},
@@ -27,6 +28,7 @@ use crate::{
     cloud::{Cloud, Gate, Service},
     dynamo::{Dynamo, StorageError},
     ecs::{self, Ecs, Engine},
+    logs::Logs,
     plumbing::{
         self, Handler, Running, events::Events, handler, mapping::Mapping, pump::Pump, schedule::Schedule,
     },
@@ -39,6 +41,8 @@ pub const TABLE: &str = "modbox";
 pub const STACK: &str = "local";
 /// The name of the bus on which lifecycle events are published.
 pub const EVENT_BUS: &str = "modbox";
+/// The log group that keeps what tasks say.
+pub const LOG_GROUP: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
@@ -106,11 +110,13 @@ impl Stack {
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
         let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let services: [Arc<dyn Service>; 4] = [
+        let logs = Logs::new(LOG_GROUP, Arc::clone(&parts.engine), Arc::clone(&parts.clock));
+        let services: [Arc<dyn Service>; 5] = [
             Arc::clone(&parts.dynamo) as _,
             Arc::new(ecs.clone()),
             Arc::clone(&bus) as _,
             Arc::clone(&queue) as _,
+            Arc::new(logs),
         ];
         let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
         let functions = Functions { cloud: &cloud, parts: &parts };
@@ -267,7 +273,7 @@ impl Functions<'_> {
             assign_public_ip: false,
             sidecar_image: "modbox/sidecar".to_owned(),
             execution_role_arn: None,
-            log_group: None,
+            log_group: Some(LOG_GROUP.to_owned()),
         };
         Tasks::new(&self.connection(caller), settings)
     }
@@ -282,7 +288,8 @@ impl Functions<'_> {
 
     fn api(&self) -> Api {
         let keys = self.parts.keys.clone();
-        Api::new(self.control("api"), keys, UrlTemplate::loopback(), DEFAULT_IMAGE.to_owned())
+        let logs = TaskLogs::new(&self.connection("api"), LOG_GROUP);
+        Api::new(self.control("api"), keys, UrlTemplate::loopback(), DEFAULT_IMAGE.to_owned(), Some(logs))
     }
 
     fn launcher(&self) -> Handler {
