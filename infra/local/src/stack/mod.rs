@@ -42,7 +42,6 @@ pub const EVENT_BUS: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
-const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a stack is made of.
 #[derive(Debug)]
@@ -53,6 +52,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub keys: Keys,
+    /// How long an ended sandbox is kept as history.
+    pub retention: Duration,
     /// How often the schedule calls; a minute in AWS.
     pub tick: Duration,
     /// How often DynamoDB removes the items whose TTL has passed; AWS promises a few days.
@@ -250,7 +251,7 @@ impl Functions<'_> {
     }
 
     fn table(&self, caller: &str) -> Table {
-        Table::new(&self.connection(caller), TABLE, RETENTION)
+        Table::new(&self.connection(caller), TABLE, self.parts.retention)
     }
 
     fn control(&self, caller: &str) -> Control {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use modbox_sandbox::{EndReason, Sandbox, Status, Timestamp, contract};
+use modbox_sandbox::{Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
 use time::{OffsetDateTime, macros::format_description};
 
@@ -127,15 +127,7 @@ pub(super) fn status_word(status: Status) -> &'static str {
 
 /// Why it is over, in words; nothing while it lives.
 pub(super) fn reason(sandbox: &Sandbox, now: Timestamp) -> Option<String> {
-    Some(match sandbox.end(now)?.reason {
-        EndReason::Requested => "destroyed".to_owned(),
-        EndReason::Killed => "killed".to_owned(),
-        EndReason::Expired => "expired".to_owned(),
-        EndReason::Failed { message } => format!("failed: {message}"),
-        EndReason::Exited { code: Some(code) } => format!("exited with code {code}"),
-        EndReason::Exited { code: None } => "exited".to_owned(),
-        EndReason::Lost => "lost: ECS does not know its task any more".to_owned(),
-    })
+    sandbox.end(now).map(|end| end.reason.to_string())
 }
 
 /// ISO 8601 in UTC, always with three digits of milliseconds: then the order of the texts is that of the moments.
