@@ -10,6 +10,7 @@
 mod aws;
 mod client;
 mod commands;
+mod crowds;
 mod deadlines;
 mod ends;
 mod launches;
@@ -49,6 +50,11 @@ macro_rules! tests {
             Ok(())
         })),*]
     };
+}
+
+#[expect(clippy::print_stdout, reason = "a measurement is for whoever runs the test")]
+fn report(text: &str) {
+    println!("{text}");
 }
 
 /// Started first, since they take longest.
@@ -94,5 +100,7 @@ fn alone() -> Vec<Trial> {
     tests![
         PROCESSORS.write().unwrap_or_else(PoisonError::into_inner);
         launches::forty_nine_sandboxes_at_once_are_each_ready_within_two_seconds,
+        crowds::two_hundred_at_once_come_to_run_and_leave_nothing,
+        crowds::fifty_waits_at_once_cost_no_thread_each,
     ]
 }
