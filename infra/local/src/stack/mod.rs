@@ -21,6 +21,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use table::ensure as ensure_table;
+
 use crate::{
     aws_json::{Answer, AwsError},
     bus::Bus,
@@ -101,7 +103,7 @@ impl Service for Ecs {
 impl Stack {
     /// Makes the table if it is not there, and starts everything that calls the functions.
     pub fn start(parts: Parts) -> Result<Self, StartError> {
-        table::ensure(&parts.dynamo)?;
+        ensure_table(&parts.dynamo)?;
         let sources = || (Arc::clone(&parts.clock), Arc::clone(&parts.ids));
         let (changes, changed) = mpsc::unbounded_channel();
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
