@@ -12,6 +12,7 @@ mod client;
 mod commands;
 mod deadlines;
 mod ends;
+mod files;
 mod launches;
 mod machine;
 mod processes;
@@ -76,6 +77,7 @@ fn shared() -> Vec<Trial> {
         start::an_address_that_is_taken_names_its_flag,
         start::a_data_folder_is_used_by_one_at_a_time,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
+        files::commands_and_files_share_the_workspace,
         aws::the_aws_endpoint_shows_what_runs,
         secrets::no_secret_is_in_a_log_or_rests_readable,
     ];
