@@ -13,6 +13,7 @@ mod commands;
 mod crowds;
 mod deadlines;
 mod ends;
+mod files;
 mod launches;
 mod machine;
 mod processes;
@@ -85,6 +86,7 @@ fn shared() -> Vec<Trial> {
         start::each_step_of_a_life_is_a_line_with_the_name,
         start::the_help_shows_examples,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
+        files::commands_and_files_share_the_workspace,
         aws::the_aws_endpoint_shows_what_runs,
         secrets::no_secret_is_in_a_log_or_rests_readable,
     ];

@@ -109,7 +109,8 @@ pub(super) fn capabilities(sandbox: &Sandbox) -> BTreeMap<&'static str, String> 
     if !contract::is_built_in(&sandbox.spec.image) {
         return BTreeMap::new();
     }
-    BTreeMap::from([("exec", format!("{}/exec", api_url(sandbox)))])
+    let api = api_url(sandbox);
+    BTreeMap::from([("exec", format!("{api}/exec")), ("files", format!("{api}/files"))])
 }
 
 /// The base of the runtime's own API.
