@@ -57,12 +57,13 @@ async fn a_running_sandbox_has_the_address_that_its_creator_was_told() {
     assert_json_snapshot!(answer, {
         ".id" => "[id]",
         ".sandbox_url" => "[url]",
-        ".capabilities.exec" => "[url]",
+        ".capabilities.*" => "[url]",
         ".updated_at" => "[time]",
     }, @r#"
     {
       "capabilities": {
-        "exec": "[url]"
+        "exec": "[url]",
+        "files": "[url]"
       },
       "created_at": "2027-01-15T08:00:00.200Z",
       "created_by": "ann",

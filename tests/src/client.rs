@@ -20,7 +20,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(router: Router) -> Self {
+    /// A caller of this router, without a token.
+    pub fn new(router: Router) -> Self {
         let client = Self { router, headers: HeaderMap::new() };
         client.with_header("host", HOST)
     }

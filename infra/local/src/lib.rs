@@ -14,6 +14,8 @@ pub mod process;
 pub mod queue;
 
 mod cli;
+mod data;
+mod log;
 mod secrets;
 mod serve;
 pub mod stack;

@@ -1,10 +1,8 @@
 //! From options to a running product, and to its end.
 
 use std::{
-    fs::File,
     io::{self, Write as _},
     net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -16,12 +14,14 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Engine, Options},
     cloud::Open,
+    data,
     dynamo::Dynamo,
     ecs, port,
     process::ProcessEngine,
@@ -36,23 +36,20 @@ const SHUTDOWN: Duration = Duration::from_millis(4_500);
 /// Why `modbox-local` cannot run; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("failed to use the data folder {folder}: {source}; choose another with --data")]
-    Data { folder: String, source: io::Error },
-    #[error("another modbox-local uses the data folder {0}; stop it, or choose another folder with --data")]
-    Locked(String),
+    #[error(transparent)]
+    Data(#[from] data::Error),
     #[error("failed to listen on {address}: {source}; choose another address with {flag}")]
     Listen { address: SocketAddr, flag: &'static str, source: io::Error },
+    #[error("the process engine needs {0}, which is not installed; install it (Debian: apt install {0})")]
+    Engine(&'static str),
     #[error("failed to start: {0}")]
     Start(String),
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
-    let data = |source| Error::Data { folder: options.data.display().to_string(), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&options.data).map_err(data)?;
-    let folder = options.data.canonicalize().map_err(data)?;
-    let _lock = lock(&folder)?;
+    let data = data::open(&options.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(start)?;
-    let outcome = runtime.block_on(serve(options, &folder));
+    let outcome = runtime.block_on(serve(options, data.folder()));
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
 }
@@ -61,19 +58,9 @@ fn start(error: impl ToString) -> Error {
     Error::Start(error.to_string())
 }
 
-/// Held as long as the program runs; the system lets go of it however the program ends.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let data = |source| Error::Data { folder: folder.display().to_string(), source };
-    let file = File::create(folder.join("lock")).map_err(data)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked(folder.display().to_string())),
-        Err(std::fs::TryLockError::Error(error)) => Err(data(error)),
-    }
-}
-
 async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
-    let data = |source| Error::Data { folder: folder.display().to_string(), source };
+    let data = |source| data::Error::of(folder, source);
+    let begun = Instant::now();
     let mut interrupted = signal(SignalKind::interrupt()).map_err(start)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(start)?;
     let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (Arc::new(SystemClock), Arc::new(SystemIds));
@@ -88,6 +75,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         engine: engine(options.engine, folder, &ids).await?,
         ecs: ecs::Settings::default(),
         keys: secrets::keys(folder, &*ids).map_err(data)?,
+        retention: options.retention,
         tick: Duration::from_secs(1),
         ttl_sweep: Duration::from_secs(60),
         gate: Arc::new(Open),
@@ -105,6 +93,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     };
     let stop = CancellationToken::new();
     let servers = [serve_api(&stack, api, stop.clone()), serve_aws(&stack, aws, stop.clone())];
+    tracing::info!(duration_ms = begun.elapsed().as_millis(), "modbox-local is ready");
     welcome.print().map_err(start)?;
     tokio::select! {
         _ = interrupted.recv() => {}
@@ -129,6 +118,9 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
 async fn engine(engine: Engine, folder: &Path, ids: &Arc<dyn Ids>) -> Result<Arc<dyn ecs::Engine>, Error> {
     match engine {
         Engine::Process => {
+            if let Some(missing) = ProcessEngine::missing() {
+                return Err(Error::Engine(missing));
+            }
             let program = std::env::current_exe().map_err(start)?;
             let engine = ProcessEngine::new(program, folder, Arc::clone(ids));
             let swept = engine.sweep().await.map_err(start)?;

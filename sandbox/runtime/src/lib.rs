@@ -1,12 +1,14 @@
-//! The main container of a sandbox: an HTTP server that runs commands for whoever has the sandbox's token.
+//! The main container of a sandbox: an HTTP server that runs commands, and keeps files, for whoever has the sandbox's
+//! token.
 //!
-//! One thread serves everything, since the work is done by the commands. It is their subreaper: a process that a
+//! One thread serves everything, since the work is done by the commands; what waits for a disk has others. It is their subreaper: a process that a
 //! command left behind comes to it, lives on, and is reaped when it ends.
 
 mod auth;
 mod body;
 pub mod exec;
 mod failure;
+mod files;
 mod log;
 mod orphans;
 mod router;
@@ -24,16 +26,21 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use auth::Tokens;
 use exec::Commands;
+use files::Workspace;
 use log::Log;
 use settings::Settings;
 
 /// Exit code after SIGTERM, as a shell would give it.
 pub const STOPPED_EXIT_CODE: u8 = 143;
 
+/// The most threads that wait for a disk at a time.
+const DISK_THREADS: usize = 16;
+
 /// What the routes share.
 pub(crate) struct Runtime {
     tokens: Tokens,
     commands: Commands,
+    workspace: Arc<Workspace>,
     log: Log,
 }
 
@@ -41,7 +48,8 @@ pub(crate) struct Runtime {
 /// and the folder it is started in is the workspace. After the signal it is gone at once: connections are cut, and
 /// commands are left to whoever ends the container.
 pub fn run() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(DISK_THREADS).build();
     let served = runtime.and_then(|runtime| {
         let served = runtime.block_on(serve(Settings::from_environment()));
         runtime.shutdown_background();
@@ -62,6 +70,7 @@ async fn serve(settings: Settings) -> io::Result<u8> {
     let runtime = Arc::new(Runtime {
         tokens: settings.tokens,
         commands: Commands::new(settings.environment, &settings.sandbox_id),
+        workspace: Arc::new(Workspace::open(std::env::current_dir()?)?),
         log: Log::start(),
     });
     tokio::spawn(orphans::reap(signal(SignalKind::child())?, runtime.clone()));

@@ -110,7 +110,7 @@ fn log(before: &Row, after: &Row, effects: &[Effect]) {
             }
             Effect::Stop(_) => continue,
         };
-        let reason = sandbox.end(sandbox.updated_at).map(|end| format!("{:?}", end.reason));
+        let reason = sandbox.end(sandbox.updated_at).map(|end| end.reason.to_string());
         tracing::info!(
             sandbox.id = %sandbox.id,
             sandbox.name = %sandbox.name,

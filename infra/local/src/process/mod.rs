@@ -59,6 +59,11 @@ impl ProcessEngine {
         Self { shared: Arc::new(shared) }
     }
 
+    /// The program that this engine needs and this machine lacks, if there is one.
+    pub fn missing() -> Option<&'static str> {
+        missing_in(plan::PATH)
+    }
+
     /// Ends what earlier runs on the same `data` have left, folders included; gives the ids of those tasks.
     ///
     /// To be called before the first start. No two programs may use one `data` at a time.
@@ -67,6 +72,13 @@ impl ProcessEngine {
         let swept = tokio::task::spawn_blocking(move || leftovers::sweep(&tasks));
         swept.await.map_err(io::Error::other)?
     }
+}
+
+/// What the runtime runs commands with, if it is in none of the folders.
+fn missing_in(path: &str) -> Option<&'static str> {
+    const SHELL: &str = "bash";
+    let is_there = path.split(':').any(|folder| Path::new(folder).join(SHELL).is_file());
+    (!is_there).then_some(SHELL)
 }
 
 impl Engine for ProcessEngine {
@@ -133,4 +145,18 @@ async fn spawn(program: &Path, spec: &TaskSpec, scratch: &Scratch, address: Ipv4
 
 fn cannot_start(what: &str, error: &io::Error) -> StartError {
     StartError::new(format!("CannotStartContainerError: failed to {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_bash_lacks_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = format!("/nowhere:{}", folder.path().display());
+        assert_eq!(missing_in(&path), Some("bash"));
+        std::fs::write(folder.path().join("bash"), "").unwrap();
+        assert_eq!(missing_in(&path), None);
+    }
 }

@@ -9,7 +9,7 @@ use super::scratch::Scratch;
 use crate::ecs::{Container, Launch, StartError};
 
 /// What the built-in image says of `PATH`.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LANG: &str = "C.UTF-8";
 
 /// Refuses what this engine cannot run.

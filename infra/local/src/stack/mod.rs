@@ -22,6 +22,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use table::ensure as ensure_table;
+
 use crate::{
     aws_json::{Answer, AwsError},
     bus::Bus,
@@ -46,7 +48,6 @@ pub const LOG_GROUP: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
-const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a stack is made of.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub keys: Keys,
+    /// How long an ended sandbox is kept as history.
+    pub retention: Duration,
     /// How often the schedule calls; a minute in AWS.
     pub tick: Duration,
     /// How often DynamoDB removes the items whose TTL has passed; AWS promises a few days.
@@ -104,7 +107,7 @@ impl Service for Ecs {
 impl Stack {
     /// Makes the table if it is not there, and starts everything that calls the functions.
     pub fn start(parts: Parts) -> Result<Self, StartError> {
-        table::ensure(&parts.dynamo)?;
+        ensure_table(&parts.dynamo)?;
         let sources = || (Arc::clone(&parts.clock), Arc::clone(&parts.ids));
         let (changes, changed) = mpsc::unbounded_channel();
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
@@ -256,7 +259,7 @@ impl Functions<'_> {
     }
 
     fn table(&self, caller: &str) -> Table {
-        Table::new(&self.connection(caller), TABLE, RETENTION)
+        Table::new(&self.connection(caller), TABLE, self.parts.retention)
     }
 
     fn control(&self, caller: &str) -> Control {

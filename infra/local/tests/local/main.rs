@@ -10,8 +10,10 @@
 mod aws;
 mod client;
 mod commands;
+mod crowds;
 mod deadlines;
 mod ends;
+mod files;
 mod launches;
 mod machine;
 mod monitoring;
@@ -52,6 +54,11 @@ macro_rules! tests {
     };
 }
 
+#[expect(clippy::print_stdout, reason = "a measurement is for whoever runs the test")]
+fn report(text: &str) {
+    println!("{text}");
+}
+
 /// Started first, since they take longest.
 fn sleepers() -> Vec<Trial> {
     tests![
@@ -77,7 +84,11 @@ fn shared() -> Vec<Trial> {
         start::a_token_of_another_form_is_a_usage_error_that_does_not_repeat_it,
         start::an_address_that_is_taken_names_its_flag,
         start::a_data_folder_is_used_by_one_at_a_time,
+        start::a_data_folder_of_another_format_is_refused_and_left_as_it_is,
+        start::each_step_of_a_life_is_a_line_with_the_name,
+        start::the_help_shows_examples,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
+        files::commands_and_files_share_the_workspace,
         aws::the_aws_endpoint_shows_what_runs,
         secrets::no_secret_is_in_a_log_or_rests_readable,
     ];
@@ -93,5 +104,7 @@ fn alone() -> Vec<Trial> {
     tests![
         PROCESSORS.write().unwrap_or_else(PoisonError::into_inner);
         launches::forty_nine_sandboxes_at_once_are_each_ready_within_two_seconds,
+        crowds::two_hundred_at_once_come_to_run_and_leave_nothing,
+        crowds::fifty_waits_at_once_cost_no_thread_each,
     ]
 }

@@ -100,3 +100,45 @@ pub(crate) fn a_data_folder_is_used_by_one_at_a_time() {
     assert!(refused.said.contains("--data"), "{refused:?}");
     assert_eq!(sandbox.exec("echo alive").unwrap()["stdout"], "alive\n");
 }
+
+pub(crate) fn a_data_folder_of_another_format_is_refused_and_left_as_it_is() {
+    let mut machine = Machine::start();
+    machine.terminate();
+    let mark = machine.data().join("format");
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "1\n");
+    fs::write(&mark, "2\n").unwrap();
+    let table = fs::read(machine.data().join("modbox.db")).unwrap();
+
+    let refused = machine.refused(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"]);
+
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for part in ["is of format \"2\"", "knows only 1", "--data", &machine.data().display().to_string()] {
+        assert!(refused.said.contains(part), "{part}: {refused:?}");
+    }
+    assert_eq!(fs::read(machine.data().join("modbox.db")).unwrap(), table);
+}
+
+pub(crate) fn each_step_of_a_life_is_a_line_with_the_name() {
+    let mut machine = Machine::start();
+    let sandbox = machine.create_running(&serde_json::json!({"task_id": "hello"}));
+    machine.destroy(&sandbox.id);
+    machine.terminate();
+    let said = machine.stderr();
+    assert!(!said.contains('\x1b'), "no colours where there is no terminal: {said}");
+    for step in ["sandbox was accepted", "sandbox is running", "sandbox ended", "task is stopped"] {
+        let line = format!(" INFO hello: {step} ");
+        assert_eq!(said.lines().filter(|said| said.contains(&line)).count(), 1, "{step}: {said}");
+    }
+    assert!(said.contains("reason=destroyed"), "{said}");
+    assert!(said.contains("preparing the data folder"), "{said}");
+}
+
+pub(crate) fn the_help_shows_examples() {
+    let shown = Command::new(env!("CARGO_BIN_EXE_modbox-local")).arg("--help").output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success());
+    for part in ["Examples:", "--retention 7d", "RUST_LOG"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains('\x1b') && text.lines().all(|line| line.len() <= 120), "{text}");
+}

@@ -34,6 +34,8 @@ pub(crate) struct World {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    pub(crate) bytes: Vec<u8>,
+    /// The bytes as JSON, if they are.
     pub(crate) body: Value,
 }
 
@@ -43,10 +45,21 @@ impl World {
     }
 
     pub(crate) fn with(env: &[(&str, &str)]) -> Self {
+        Self::run_by(Command::new(env!("CARGO_BIN_EXE_modbox-runtime")), env)
+    }
+
+    /// A runtime that bash starts after it has done something else.
+    pub(crate) fn after(preparation: &str) -> Self {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &format!("{preparation}; exec \"$0\""), env!("CARGO_BIN_EXE_modbox-runtime")]);
+        Self::run_by(bash, &[("MODBOX_ACCESS_TOKEN", TOKEN)])
+    }
+
+    fn run_by(mut program: Command, env: &[(&str, &str)]) -> Self {
         let workspace = tempfile::tempdir().unwrap();
         let output = NamedTempFile::new().unwrap();
         let address = SocketAddr::from((own_address(), 8080));
-        let child = Command::new(env!("CARGO_BIN_EXE_modbox-runtime"))
+        let child = program
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("WORLD", workspace.path())
@@ -156,7 +169,7 @@ impl Drop for World {
     }
 }
 
-fn read_answer(stream: TcpStream) -> Answer {
+pub(crate) fn read_answer(stream: TcpStream) -> Answer {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -169,6 +182,7 @@ fn read_answer(stream: TcpStream) -> Answer {
         status,
         head: head.to_ascii_lowercase(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        bytes: body,
     }
 }
 

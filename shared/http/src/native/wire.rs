@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use modbox_control::{Line, Monitored, Sample};
-use modbox_sandbox::{EndReason, Sandbox, Status, Timestamp, contract};
+use modbox_sandbox::{Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
 use time::{
     OffsetDateTime, PrimitiveDateTime,
@@ -158,7 +158,8 @@ pub(super) fn capabilities(sandbox: &Sandbox) -> BTreeMap<&'static str, String> 
     if !contract::is_built_in(&sandbox.spec.image) {
         return BTreeMap::new();
     }
-    BTreeMap::from([("exec", format!("{}/exec", api_url(sandbox)))])
+    let api = api_url(sandbox);
+    BTreeMap::from([("exec", format!("{api}/exec")), ("files", format!("{api}/files"))])
 }
 
 /// The base of the runtime's own API.
@@ -176,15 +177,7 @@ pub(super) fn status_word(status: Status) -> &'static str {
 
 /// Why it is over, in words; nothing while it lives.
 pub(super) fn reason(sandbox: &Sandbox, now: Timestamp) -> Option<String> {
-    Some(match sandbox.end(now)?.reason {
-        EndReason::Requested => "destroyed".to_owned(),
-        EndReason::Killed => "killed".to_owned(),
-        EndReason::Expired => "expired".to_owned(),
-        EndReason::Failed { message } => format!("failed: {message}"),
-        EndReason::Exited { code: Some(code) } => format!("exited with code {code}"),
-        EndReason::Exited { code: None } => "exited".to_owned(),
-        EndReason::Lost => "lost: ECS does not know its task any more".to_owned(),
-    })
+    sandbox.end(now).map(|end| end.reason.to_string())
 }
 
 /// ISO 8601 in UTC, always with three digits of milliseconds: then the order of the texts is that of the moments.
