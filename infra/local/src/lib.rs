@@ -13,6 +13,7 @@ pub mod process;
 pub mod queue;
 
 mod cli;
+mod functions_env;
 mod secrets;
 mod serve;
 pub mod stack;

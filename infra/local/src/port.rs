@@ -20,7 +20,7 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// What is answered to services of whose protocol the local cloud speaks nothing.
 const OTHER_PROTOCOL: &str =
-    "the local cloud has DynamoDB, DynamoDB Streams, ECS, EventBridge and SQS, by the AWS JSON protocols";
+    "the local cloud has only services of the AWS JSON protocols, such as DynamoDB and ECS";
 
 /// Whose calls these are in [`Cloud::calls`].
 pub const CALLER: &str = "port";

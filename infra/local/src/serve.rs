@@ -23,7 +23,7 @@ use crate::{
     cli::{Engine, Options},
     cloud::Open,
     dynamo::Dynamo,
-    ecs, port,
+    ecs, functions_env, port,
     process::ProcessEngine,
     secrets,
     stack::{Parts, Stack},
@@ -83,11 +83,15 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     };
     let api = listen(options.listen, "--listen").await?;
     let aws = listen(options.aws_listen, "--aws-listen").await?;
+    let aws_address = aws.local_addr().map_err(start)?;
+    let ecs = ecs::Settings::default();
+    let (keys, keys_text) = secrets::keys(folder, &*ids).map_err(data)?;
+    let env_file = functions_env::write(folder, aws_address, &ecs.cluster, &keys_text).map_err(data)?;
     let stack = Stack::start(Parts {
         dynamo: Arc::new(Dynamo::open(&folder.join("modbox.db")).map_err(start)?),
         engine: engine(options.engine, folder, &ids).await?,
-        ecs: ecs::Settings::default(),
-        keys: secrets::keys(folder, &*ids).map_err(data)?,
+        ecs,
+        keys,
         tick: Duration::from_secs(1),
         ttl_sweep: Duration::from_secs(60),
         gate: Arc::new(Open),
@@ -99,7 +103,8 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
 
     let welcome = Welcome {
         api: api.local_addr().map_err(start)?,
-        aws: aws.local_addr().map_err(start)?,
+        aws: aws_address,
+        env_file: &env_file,
         data: folder,
         token: &token,
     };
@@ -162,6 +167,7 @@ fn serve_aws(stack: &Stack, listener: TcpListener, stop: CancellationToken) -> J
 struct Welcome<'a> {
     api: SocketAddr,
     aws: SocketAddr,
+    env_file: &'a Path,
     data: &'a Path,
     token: &'a str,
 }
@@ -175,7 +181,7 @@ impl Welcome<'_> {
 Modbox is ready.
   API    {url}
   Token  {token}
-  AWS    http://{aws}   (AWS_ENDPOINT_URL for the AWS CLI and for functions started by themselves)
+  AWS    http://{aws}   (the AWS CLI and cargo lambda find it by {env_file})
   Data   {data}
 
 Sandboxes run as processes of this user: quick, and NO isolation. Run only what you trust.
@@ -189,6 +195,7 @@ curl -s "$(sed 's/.*"exec":"\([^"]*\)".*/\1/' <<<"$S")" -H "Authorization: Beare
             url = format_args!("http://{}", self.api),
             token = self.token,
             aws = self.aws,
+            env_file = self.env_file.display(),
             data = self.data.display(),
         )?;
         out.flush()
