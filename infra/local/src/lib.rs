@@ -14,6 +14,7 @@ pub mod queue;
 
 mod cli;
 mod data;
+mod functions_env;
 mod log;
 mod secrets;
 mod serve;
