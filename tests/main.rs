@@ -2,4 +2,5 @@
 
 mod api;
 mod docs;
+mod events;
 mod lifecycle;

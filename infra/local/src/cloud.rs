@@ -112,7 +112,7 @@ impl Cloud {
                 self.count(caller, operation);
                 (self.ask(caller, (service, operation), body).await, content_type)
             }
-            None => (Err(unknown(target)), JSON_1_0),
+            None => (Err(AwsError::unknown_operation(target)), JSON_1_0),
         };
         let (status, value) = match answer {
             Ok(value) => (200, value),
@@ -152,8 +152,4 @@ impl Cloud {
     fn request_id(&self) -> String {
         format!("{:032X}", self.requests.fetch_add(1, Ordering::Relaxed) + 1)
     }
-}
-
-fn unknown(target: &str) -> AwsError {
-    AwsError::client("UnknownOperationException", format!("the local cloud has no operation {target}"))
 }

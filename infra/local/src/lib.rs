@@ -15,6 +15,7 @@ pub mod queue;
 
 mod cli;
 mod data;
+mod functions_env;
 mod log;
 mod secrets;
 mod serve;

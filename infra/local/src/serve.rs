@@ -23,10 +23,10 @@ use crate::{
     cloud::Open,
     data,
     dynamo::Dynamo,
-    ecs, port,
+    ecs, functions_env, port,
     process::ProcessEngine,
     secrets,
-    stack::{Parts, Stack},
+    stack::{self, Parts, Stack},
 };
 
 /// How long tasks may take to end by themselves, and everything together, once the program is told to end.
@@ -70,12 +70,17 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     };
     let api = listen(options.listen, "--listen").await?;
     let aws = listen(options.aws_listen, "--aws-listen").await?;
+    let aws_address = aws.local_addr().map_err(start)?;
+    let ecs = ecs::Settings::default();
+    let (keys, keys_text) = secrets::keys(folder, &*ids).map_err(data)?;
+    let settings = stack::variables(&ecs.cluster, options.retention);
+    let env_file = functions_env::write(folder, aws_address, settings, &keys_text).map_err(data)?;
     let stack = Stack::start(Parts {
         dynamo: Arc::new(Dynamo::open(&folder.join("modbox.db")).map_err(start)?),
         engine: engine(options.engine, folder, &ids).await?,
-        ecs: ecs::Settings::default(),
-        keys: secrets::keys(folder, &*ids).map_err(data)?,
         retention: options.retention,
+        ecs,
+        keys,
         tick: Duration::from_secs(1),
         ttl_sweep: Duration::from_secs(60),
         gate: Arc::new(Open),
@@ -87,7 +92,8 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
 
     let welcome = Welcome {
         api: api.local_addr().map_err(start)?,
-        aws: aws.local_addr().map_err(start)?,
+        aws: aws_address,
+        env_file: &env_file,
         data: folder,
         token: &token,
     };
@@ -154,6 +160,7 @@ fn serve_aws(stack: &Stack, listener: TcpListener, stop: CancellationToken) -> J
 struct Welcome<'a> {
     api: SocketAddr,
     aws: SocketAddr,
+    env_file: &'a Path,
     data: &'a Path,
     token: &'a str,
 }
@@ -167,7 +174,7 @@ impl Welcome<'_> {
 Modbox is ready.
   API    {url}
   Token  {token}
-  AWS    http://{aws}   (AWS_ENDPOINT_URL for the AWS CLI and for functions started by themselves)
+  AWS    http://{aws}   (the AWS CLI and cargo lambda find it by {env_file})
   Data   {data}
 
 Sandboxes run as processes of this user: quick, and NO isolation. Run only what you trust.
@@ -181,6 +188,7 @@ curl -s "$(sed 's/.*"exec":"\([^"]*\)".*/\1/' <<<"$S")" -H "Authorization: Beare
             url = format_args!("http://{}", self.api),
             token = self.token,
             aws = self.aws,
+            env_file = self.env_file.display(),
             data = self.data.display(),
         )?;
         out.flush()

@@ -22,7 +22,7 @@ pub enum InvalidSetting {
     Unreadable(&'static str, String),
 }
 
-const DEFAULT_RETENTION_DAYS: u64 = 30;
+const DEFAULT_RETENTION: &str = "30d";
 
 /// Reads variables by name; a closure, so that what a function needs can be said without a process.
 pub struct Environment<'a>(pub &'a dyn Fn(&str) -> Option<String>);
@@ -81,16 +81,11 @@ impl Environment<'_> {
         self.optional(name).ok_or(InvalidSetting::Missing(name))
     }
 
-    /// How long ended sandboxes are kept as history: `MODBOX_RETENTION_DAYS`, 30 days if unset.
+    /// How long ended sandboxes are kept as history: `MODBOX_RETENTION`, such as `12h`; `30d` if unset.
     fn retention(&self) -> Result<Duration, InvalidSetting> {
-        const NAME: &str = "MODBOX_RETENTION_DAYS";
-        let days = match self.optional(NAME) {
-            Some(text) => {
-                text.parse::<u64>().map_err(|error| InvalidSetting::Unreadable(NAME, error.to_string()))?
-            }
-            None => DEFAULT_RETENTION_DAYS,
-        };
-        Ok(Duration::from_secs(days.saturating_mul(24 * 60 * 60)))
+        const NAME: &str = "MODBOX_RETENTION";
+        let text = self.optional(NAME).unwrap_or_else(|| DEFAULT_RETENTION.to_owned());
+        humantime::parse_duration(&text).map_err(|error| InvalidSetting::Unreadable(NAME, error.to_string()))
     }
 
     pub fn keys(&self) -> Result<Keys, InvalidSetting> {

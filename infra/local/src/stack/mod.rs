@@ -1,9 +1,10 @@
 //! A deployed stack in one process: the table, the functions, and what calls them.
 
 mod filters;
+mod settings;
 mod table;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
@@ -11,17 +12,20 @@ use futures::future::BoxFuture;
 use modbox_aws::{
     Connection,
     bus::Bus as EventBus,
-    logs::TaskLogs,
     queue::DeadLetters,
     table::{Table, Token},
-    tasks::{TaskSettings, Tasks},
+    tasks::Tasks,
 };
-use modbox_control::{Api, Control, Keys, Launcher, Observer, Reaper, UrlTemplate};
+use modbox_control::{
+    Api, Control, Keys, Launcher, Observer, Reaper,
+    settings::{Environment, InvalidSetting},
+};
 use modbox_sandbox::{Clock, Ids, UserId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use settings::variables;
 pub use table::ensure as ensure_table;
 
 use crate::{
@@ -96,6 +100,8 @@ pub enum StartError {
     Stream(#[from] StorageError),
     #[error("a filter cannot be read: {0}")]
     Filter(#[from] plumbing::filter::InvalidFilter),
+    #[error("a function cannot be set up: {0}")]
+    Setting(#[from] InvalidSetting),
 }
 
 impl Service for Ecs {
@@ -122,12 +128,14 @@ impl Stack {
             Arc::new(logs),
         ];
         let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
-        let functions = Functions { cloud: &cloud, parts: &parts };
+        let settings: HashMap<_, _> = variables(&parts.ecs.cluster, parts.retention).into_iter().collect();
+        let setting = |name: &str| settings.get(name).cloned();
+        let functions = Functions { cloud: &cloud, parts: &parts, env: Environment(&setting) };
 
         let stream = parts.dynamo.stream(TABLE);
-        let reaper = functions.reaper();
+        let reaper = functions.reaper()?;
         let mappings = vec![
-            Mapping::new("launcher", filters::launcher()?, functions.launcher()),
+            Mapping::new("launcher", filters::launcher()?, functions.launcher()?),
             Mapping::new("reaper", filters::reaper()?, Arc::clone(&reaper)),
         ];
         let schedule = Schedule {
@@ -141,13 +149,13 @@ impl Stack {
         let forward = CancellationToken::new();
         tokio::spawn(forward_until(forward.clone(), changed, events));
         Ok(Self {
-            api: functions.api(),
+            api: functions.api()?,
             table: functions.table("local"),
             pump: Pump::start(stream, mappings),
             schedule: schedule.clone().start(),
             sweep: schedule,
             ttl: expire_items(&parts).start(),
-            observer: plumbing::events::start(delivered, functions.observer()),
+            observer: plumbing::events::start(delivered, functions.observer()?),
             forward,
             ecs,
             bus,
@@ -251,6 +259,7 @@ async fn forward_until(
 struct Functions<'a> {
     cloud: &'a Arc<Cloud>,
     parts: &'a Parts,
+    env: Environment<'a>,
 }
 
 impl Functions<'_> {
@@ -266,61 +275,50 @@ impl Functions<'_> {
         Control::new(self.table(caller), Arc::clone(&self.parts.clock), Arc::clone(&self.parts.ids))
     }
 
-    fn tasks(&self, caller: &str) -> Tasks {
-        let settings = TaskSettings {
-            cluster: self.parts.ecs.cluster.clone(),
-            stack: STACK.to_owned(),
-            // ECS wants one; the stand-in takes any.
-            subnets: vec!["subnet-local".to_owned()],
-            security_groups: Vec::new(),
-            assign_public_ip: false,
-            sidecar_image: "modbox/sidecar".to_owned(),
-            execution_role_arn: None,
-            log_group: Some(LOG_GROUP.to_owned()),
-        };
-        Tasks::new(&self.connection(caller), settings)
+    fn tasks(&self, caller: &str) -> Result<Tasks, InvalidSetting> {
+        self.env.tasks(&self.connection(caller))
     }
 
-    fn bus(&self, caller: &str) -> EventBus {
-        EventBus::new(&self.connection(caller), EVENT_BUS, self.dead_letters(caller))
+    fn bus(&self, caller: &str) -> Result<EventBus, InvalidSetting> {
+        self.env.bus(&self.connection(caller))
     }
 
-    fn dead_letters(&self, caller: &str) -> DeadLetters {
-        DeadLetters::new(&self.connection(caller), queue::url(DEAD_LETTERS))
+    fn dead_letters(&self, caller: &str) -> Result<DeadLetters, InvalidSetting> {
+        self.env.dead_letters(&self.connection(caller))
     }
 
-    fn api(&self) -> Api {
+    fn api(&self) -> Result<Api, InvalidSetting> {
         let keys = self.parts.keys.clone();
-        let logs = TaskLogs::new(&self.connection("api"), LOG_GROUP);
-        Api::new(self.control("api"), keys, UrlTemplate::loopback(), DEFAULT_IMAGE.to_owned(), Some(logs))
+        let logs = self.env.logs(&self.connection("api"));
+        Ok(Api::new(self.control("api"), keys, self.env.sandbox_url()?, self.env.default_image()?, logs))
     }
 
-    fn launcher(&self) -> Handler {
+    fn launcher(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "launcher";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME), self.bus(NAME), self.dead_letters(NAME));
+        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
         let launcher = Launcher::new(self.control(NAME), tasks, bus, dead_letters, self.parts.keys.clone());
-        handler(move |event| {
+        Ok(handler(move |event| {
             let launcher = launcher.clone();
             async move { launcher::handler(&launcher, event).await.map_err(|error| error.to_string()) }
-        })
+        }))
     }
 
-    fn reaper(&self) -> Handler {
+    fn reaper(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "reaper";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME), self.bus(NAME), self.dead_letters(NAME));
+        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
         let app = reaper::App::new(Reaper::new(self.control(NAME), tasks, bus, dead_letters));
-        handler(move |event| {
+        Ok(handler(move |event| {
             let app = app.clone();
             async move { reaper::handler(&app, event).await.map_err(|error| error.to_string()) }
-        })
+        }))
     }
 
-    fn observer(&self) -> Handler {
+    fn observer(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "observer";
-        let observer = Observer::new(self.control(NAME), self.bus(NAME), STACK.to_owned());
-        handler(move |event| {
+        let observer = Observer::new(self.control(NAME), self.bus(NAME)?, self.env.stack()?);
+        Ok(handler(move |event| {
             let observer = observer.clone();
             async move { observer::handler(&observer, event).await.map_err(|error| error.to_string()) }
-        })
+        }))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn the_token_is_generated_once_and_kept_for_its_owner() {
     let first = machine.token.clone();
     assert!(first.starts_with("mbx_") && first.len() == 36);
     assert_eq!(fs::read_to_string(&file).unwrap().trim(), first);
-    for kept in [&file, &machine.data().join("keys")] {
+    for kept in ["token", "keys", "functions.env"].map(|name| machine.data().join(name)) {
         assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert_eq!(fs::metadata(machine.data()).unwrap().permissions().mode() & 0o777, 0o700);
