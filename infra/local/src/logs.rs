@@ -85,7 +85,7 @@ impl Service for Logs {
     fn call<'a>(&'a self, operation: &'a str, body: Value) -> BoxFuture<'a, Answer> {
         match operation {
             "GetLogEvents" => self.get_log_events(body).boxed(),
-            _ => std::future::ready(Err(AwsError::client("UnknownOperationException", operation))).boxed(),
+            _ => std::future::ready(Err(AwsError::unknown_operation(operation))).boxed(),
         }
     }
 }
