@@ -1,6 +1,10 @@
 //! CloudWatch Logs: what the containers of tasks have said.
 
-use aws_sdk_cloudwatchlogs::{Client, operation::get_log_events::GetLogEventsOutput};
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    operation::get_log_events::{GetLogEventsError, GetLogEventsOutput},
+    types::OutputLogEvent,
+};
 use modbox_sandbox::{TaskArn, Timestamp};
 
 use crate::{Connection, Error, error::classify, tasks::log_stream};
@@ -82,7 +86,9 @@ impl TaskLogs {
         match call.send().await {
             Ok(page) => Ok(Some(page)),
             Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(GetLogEventsError::is_resource_not_found_exception) =>
             {
                 Ok(None)
             }
@@ -92,7 +98,7 @@ impl TaskLogs {
 }
 
 fn lines(page: &GetLogEventsOutput) -> Vec<Line> {
-    let line = |event: &aws_sdk_cloudwatchlogs::types::OutputLogEvent| Line {
+    let line = |event: &OutputLogEvent| Line {
         at: Timestamp::from_millis(event.timestamp().unwrap_or_default()),
         text: event.message().unwrap_or_default().to_owned(),
     };
