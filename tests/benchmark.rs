@@ -94,14 +94,15 @@ impl Bench {
     async fn start(path: &std::path::Path) -> Self {
         let dynamo = Arc::new(Dynamo::open(path).expect("a database opens"));
         ensure_table(&dynamo).expect("the table can be made");
-        let cloud = Cloud::new(dynamo, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
+        let nothing = || Arc::new(Nothing);
+        let cloud = Cloud::new(dynamo, nothing(), nothing(), nothing(), nothing());
         let table = |caller| {
             let connection = Connection::through(SharedHttpClient::new(cloud.connector(caller)));
             Table::new(&connection, TABLE, Duration::from_secs(60 * 60))
         };
         let control = Control::new(table("api"), Arc::new(SystemClock), Arc::new(SystemIds));
         let keys: Keys = Keys::generate("k1", [1, 2]).parse().expect("a generated key can be read");
-        let api = Api::new(control, keys, UrlTemplate::loopback(), "modbox/sandbox-lite".to_owned());
+        let api = Api::new(control, keys, UrlTemplate::loopback(), "modbox/sandbox-lite".to_owned(), None);
         let known = Token {
             user: UserId::new(USER),
             created_at: SystemClock.now(),

@@ -108,7 +108,7 @@ async fn somebody_elses_sandbox_is_not_there() {
     let world = World::start().await;
     let bob = world.user("bob").await;
     let by_owner: Vec<_> = ALL.iter().filter(|route| route.guard == Guard::Owner).map(|r| r.path).collect();
-    assert_eq!(by_owner.len(), 10);
+    assert_eq!(by_owner.len(), 12);
     for (path, status, code) in sweep(&world, &bob).await {
         if by_owner.contains(&path) {
             assert_eq!((path, status, code.as_str()), (path, 404, "sandbox_not_found"));

@@ -13,6 +13,7 @@ mod idempotency;
 mod input;
 mod kill;
 mod list;
+mod monitoring;
 mod names;
 mod provision;
 mod routes;

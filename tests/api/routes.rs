@@ -45,6 +45,8 @@ pub(crate) const ALL: &[Route] = &[
     route("DELETE", "/sandboxes/{sandbox}", "", Guard::Owner),
     route("GET", "/sandboxes/{sandbox}/status", "", Guard::Owner),
     route("POST", "/sandboxes/{sandbox}/wait", r#"{"timeout": 1}"#, Guard::Owner),
+    route("GET", "/sandboxes/{sandbox}/monitoring", "", Guard::Owner),
+    route("GET", "/sandbox/monitoring/{sandbox}", "", Guard::Owner),
     route("POST", "/sandboxes/{sandbox}/extend", r#"{"ttl_seconds": 60}"#, Guard::Owner),
     route("POST", "/sandboxes/{sandbox}/kill", "", Guard::Owner),
     route("GET", "/sandboxes/{sandbox}/deadline", "", Guard::Task),

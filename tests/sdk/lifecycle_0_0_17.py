@@ -38,6 +38,12 @@ class Lifecycle(Version, by_name.Lifecycle):
         ran = world.execute(endpoint.api_url, endpoint.access_token, "echo hello")
         self.assertEqual(ran["stdout"], "hello\n")
 
+    def test_monitoring_shows_what_happened_in_a_sandbox_and_what_it_uses(self) -> None:
+        """Under the path that later versions do not know any more."""
+        provisioned, _ = self.running("watched")
+        client = ModboxApi(base_url=world.URL, token=world.TOKEN)
+        self.shown(client.observability.get_sandbox_monitoring, provisioned)
+
     def test_detail_tells_when_it_expires(self) -> None:
         _, detail = self.running("expiring")
         self.assertEqual(detail.expires_at - detail.created_at, datetime.timedelta(seconds=world.TTL))

@@ -148,6 +148,10 @@ class Lifecycle(Story):
         self.assertEqual(created.endpoint.access_token, "a-key-of-my-own")
         self.assertEqual(world.execute(created.endpoint.api_url, "a-key-of-my-own", "true")["exitCode"], 0)
 
+    def test_monitoring_shows_what_happened_in_a_sandbox_and_what_it_uses(self) -> None:
+        created, _ = self.running()
+        self.shown(self.client.observability.get_sandbox_monitoring, created)
+
     def test_the_sandbox_lets_nobody_in_without_its_token(self) -> None:
         created, _ = self.running()
         for token in [world.TOKEN, created.endpoint.access_token + "0"]:

@@ -1,5 +1,7 @@
-"""How the versions from 0.0.12 on tell of a refusal: an error class for each status that a route declares."""
+"""What the versions from 0.0.12 on have in common: an error class for each status that a route declares, monitoring."""
 
+import datetime
+import time
 import typing
 
 from modbox import NotFoundError, UnauthorizedError, UnprocessableEntityError
@@ -43,3 +45,22 @@ class Refused(world.Facts):
         self.assertEqual([fault.field for fault in body.error.details], [field])
         self.assertTrue(body.error.details[0].issue)
         self.assertIsNone(body.detail)
+
+    def shown(self, look: typing.Callable, created: typing.Any) -> None:
+        """What monitoring, which is given, shows of a running sandbox."""
+        world.execute(created.endpoint.api_url, created.endpoint.access_token, "exit 3")
+        # A sample is taken when the sandbox is a second old.
+        deadline = time.monotonic() + world.READY
+        while not (seen := look(created.sandbox_id)).metrics and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assert_whole(seen)
+        self.assertEqual(seen.sandbox_id, created.sandbox_id)
+        self.assertIn("exit code 3", seen.logs[-1].log)
+        self.assertEqual({entry.stream for entry in seen.logs}, {"stdout"})
+        self.assertGreater(seen.metrics[0].memory_usage, 0)
+        before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=10)
+        last = look(created.sandbox_id, since=before, limit=1, stream="stdout", include="logs")
+        self.assertEqual((last.logs, last.metrics), (seen.logs[-1:], []))
+        self.assertEqual(look(created.sandbox_id, until=before, include="logs,metrics").logs, [])
+        self.invalid("query.include", look, created.sandbox_id, include="traces")
+        self.missing(look, world.UNKNOWN_ID)

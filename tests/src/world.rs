@@ -4,6 +4,7 @@ use modbox_aws::table::{Row, Token};
 use modbox_control::Keys;
 use modbox_local::{
     cloud::Calls,
+    ecs::Said,
     queue::Message,
     stack::{EVENT_BUS, Stack, TABLE},
 };
@@ -141,6 +142,14 @@ impl World {
     fn calls_of(&self, caller: &str) -> BTreeMap<String, u64> {
         let of_caller = self.calls().into_iter().filter(|((by, _), _)| by == caller);
         of_caller.map(|((_, operation), count)| (operation, count)).collect()
+    }
+
+    /// Has a container of the sandbox's task say a line now.
+    pub async fn say(&self, id: &str, container: &str, text: &str) {
+        let row = self.row(id).await;
+        let task = row.sandbox.task().unwrap_or_else(|| panic!("{id} has no task"));
+        let task_id = task.arn.as_str().rsplit('/').next().unwrap_or_default();
+        self.engine.say(task_id, container, Said { at: self.now(), text: text.to_owned() });
     }
 
     /// The lifecycle events that users' automation has received, oldest first.

@@ -7,6 +7,7 @@ pub mod connector;
 pub mod dynamo;
 pub mod ecs;
 pub mod event;
+pub mod logs;
 pub mod plumbing;
 pub mod port;
 pub mod process;

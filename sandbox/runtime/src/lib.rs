@@ -9,6 +9,7 @@ mod body;
 pub mod exec;
 mod failure;
 mod files;
+mod log;
 mod orphans;
 mod router;
 mod settings;
@@ -26,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use auth::Tokens;
 use exec::Commands;
 use files::Workspace;
+use log::Log;
 use settings::Settings;
 
 /// Exit code after SIGTERM, as a shell would give it.
@@ -39,6 +41,7 @@ pub(crate) struct Runtime {
     tokens: Tokens,
     commands: Commands,
     workspace: Arc<Workspace>,
+    log: Log,
 }
 
 /// Serves until SIGTERM or SIGINT; what it returns is the program's exit code. The environment is read once, here,
@@ -68,9 +71,11 @@ async fn serve(settings: Settings) -> io::Result<u8> {
         tokens: settings.tokens,
         commands: Commands::new(settings.environment, &settings.sandbox_id),
         workspace: Arc::new(Workspace::open(std::env::current_dir()?)?),
+        log: Log::start(),
     });
     tokio::spawn(orphans::reap(signal(SignalKind::child())?, runtime.clone()));
     let listener = TcpListener::bind(address).await?;
+    runtime.log.say(format!("listening on {address}"));
     let listener = listener.tap_io(|connection| {
         // Without it an answer may wait for the acknowledgement of its own first half.
         let _ = connection.set_nodelay(true);

@@ -30,6 +30,7 @@ struct Endpoints {
     ecs: Option<String>,
     eventbridge: Option<String>,
     sqs: Option<String>,
+    cloudwatchlogs: Option<String>,
 }
 
 impl Connection {
@@ -65,7 +66,8 @@ impl Connection {
                 dynamodb: endpoint.clone(),
                 ecs: endpoint.clone(),
                 eventbridge: endpoint.clone(),
-                sqs: endpoint,
+                sqs: endpoint.clone(),
+                cloudwatchlogs: endpoint,
             },
             http,
         }
@@ -109,6 +111,7 @@ impl Connection {
     client!(ecs, aws_sdk_ecs);
     client!(eventbridge, aws_sdk_eventbridge);
     client!(sqs, aws_sdk_sqs);
+    client!(cloudwatchlogs, aws_sdk_cloudwatchlogs);
 }
 
 impl Endpoints {
@@ -116,6 +119,12 @@ impl Endpoints {
         let all = std::env::var("AWS_ENDPOINT_URL").ok();
         let of =
             |service: &str| std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok().or_else(|| all.clone());
-        Self { dynamodb: of("DYNAMODB"), ecs: of("ECS"), eventbridge: of("EVENTBRIDGE"), sqs: of("SQS") }
+        Self {
+            dynamodb: of("DYNAMODB"),
+            ecs: of("ECS"),
+            eventbridge: of("EVENTBRIDGE"),
+            sqs: of("SQS"),
+            cloudwatchlogs: of("CLOUDWATCH_LOGS"),
+        }
     }
 }

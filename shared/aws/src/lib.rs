@@ -8,6 +8,7 @@ mod connection;
 mod error;
 mod hash;
 pub mod inbound;
+pub mod logs;
 pub mod queue;
 pub mod table;
 pub mod tasks;

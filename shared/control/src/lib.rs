@@ -15,6 +15,7 @@ mod keys;
 mod kill;
 mod launch;
 mod list;
+mod monitor;
 mod observe;
 mod orphans;
 mod ready;
@@ -33,11 +34,14 @@ pub use get::Selector;
 pub use keys::{InvalidKeys, Keys};
 pub use launch::Launcher;
 pub use list::Listing;
+pub use monitor::{Line, Monitored, Sample, Sight};
 pub use observe::Observer;
 pub use reap::Reaper;
 pub use token::Rejection;
 pub use url::UrlTemplate;
 pub use wait::Waited;
+
+use modbox_aws::logs::TaskLogs;
 
 /// What the `api` function does: decides and commits intent. It has no way to call ECS.
 #[derive(Clone, Debug)]
@@ -46,11 +50,19 @@ pub struct Api {
     pub(crate) keys: Keys,
     pub(crate) sandbox_url: UrlTemplate,
     pub(crate) default_image: String,
+    pub(crate) logs: Option<TaskLogs>,
 }
 
 impl Api {
-    pub fn new(control: Control, keys: Keys, sandbox_url: UrlTemplate, default_image: String) -> Self {
-        Self { control, keys, sandbox_url, default_image }
+    /// Without `logs` nobody is told what a sandbox says and uses.
+    pub fn new(
+        control: Control,
+        keys: Keys,
+        sandbox_url: UrlTemplate,
+        default_image: String,
+        logs: Option<TaskLogs>,
+    ) -> Self {
+        Self { control, keys, sandbox_url, default_image, logs }
     }
 
     /// The time by which its answers are given.

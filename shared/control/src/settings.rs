@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use modbox_aws::{
     Connection,
     bus::Bus,
+    logs::TaskLogs,
     queue::DeadLetters,
     table::Table,
     tasks::{TaskSettings, Tasks},
@@ -59,6 +60,15 @@ impl Environment<'_> {
         Ok(Bus::new(connection, self.required("MODBOX_EVENT_BUS")?, self.dead_letters(connection)?))
     }
 
+    /// Where what tasks say is read; absent in a deployment that keeps no logs of them.
+    pub fn logs(&self, connection: &Connection) -> Option<TaskLogs> {
+        self.log_group().map(|group| TaskLogs::new(connection, group))
+    }
+
+    fn log_group(&self) -> Option<String> {
+        self.optional("MODBOX_LOG_GROUP")
+    }
+
     pub fn dead_letters(&self, connection: &Connection) -> Result<DeadLetters, InvalidSetting> {
         Ok(DeadLetters::new(connection, self.required("MODBOX_DEAD_LETTER_QUEUE_URL")?))
     }
@@ -111,7 +121,7 @@ impl Environment<'_> {
             assign_public_ip: self.optional("MODBOX_ASSIGN_PUBLIC_IP").as_deref() == Some("true"),
             sidecar_image: self.required("MODBOX_SIDECAR_IMAGE")?,
             execution_role_arn: self.optional("MODBOX_EXECUTION_ROLE_ARN"),
-            log_group: self.optional("MODBOX_LOG_GROUP"),
+            log_group: self.log_group(),
         })
     }
 }

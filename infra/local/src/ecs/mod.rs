@@ -20,7 +20,9 @@ mod world;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use engine::{Cancelled, Container, Engine, Exit, Handle, Launch, StartError, Starting, Stop};
+pub use engine::{
+    Cancelled, Container, Engine, Exit, Handle, Launch, Reading, Said, StartError, Starting, Stop,
+};
 use modbox_sandbox::{Clock, Ids};
 use serde_json::{Value, json};
 pub use task::StopCode;

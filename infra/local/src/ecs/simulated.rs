@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Cancelled, Engine, Exit, Handle, Launch, StartError, Starting, Stop};
+use super::{Cancelled, Engine, Exit, Handle, Launch, Reading, Said, StartError, Starting, Stop};
 
 const SIGKILLED: i32 = 137;
 const SIGTERMED: i32 = 143;
@@ -86,6 +86,8 @@ pub struct Simulated {
 struct Tasks {
     started: u32,
     running: BTreeMap<String, mpsc::UnboundedSender<Exit>>,
+    /// What containers have said, by task id and name.
+    logs: BTreeMap<(String, String), Vec<Said>>,
 }
 
 impl Simulated {
@@ -109,6 +111,12 @@ impl Simulated {
         let exit = Exit { container: container.to_owned(), code, reason: None };
         let tasks = self.tasks();
         tasks.running.get(task_arn).is_some_and(|task| task.send(exit).is_ok())
+    }
+
+    /// Has a container say a line, whether its task runs or not.
+    pub fn say(&self, task_id: &str, container: &str, line: Said) {
+        let stream = (task_id.to_owned(), container.to_owned());
+        self.tasks().logs.entry(stream).or_default().push(line);
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
@@ -162,6 +170,11 @@ impl Engine for Simulated {
                 started = ready => started.map(|()| engine.run(&launch, script)),
             }
         })
+    }
+
+    fn log(&self, task_id: &str, container: &str) -> Reading {
+        let said = self.tasks().logs.get(&(task_id.to_owned(), container.to_owned())).cloned();
+        Box::pin(std::future::ready(Ok(said)))
     }
 }
 

@@ -7,6 +7,7 @@
 mod address;
 mod keeper;
 mod leftovers;
+mod logs;
 mod plan;
 mod report;
 mod scratch;
@@ -29,7 +30,7 @@ use tokio::{
 };
 
 use self::{address::Addresses, keeper::Keeper, scratch::Scratch};
-use crate::ecs::{Cancelled, Engine, Handle, Launch, StartError, Starting};
+use crate::ecs::{Cancelled, Engine, Handle, Launch, Reading, StartError, Starting};
 
 /// Runs each task as processes: a folder of its own, exactly the environment it was given, an address of its own.
 ///
@@ -84,6 +85,13 @@ impl Engine for ProcessEngine {
     fn start(&self, launch: Launch, cancelled: Cancelled) -> Starting {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move { shared.start(launch, cancelled).await })
+    }
+
+    fn log(&self, task_id: &str, container: &str) -> Reading {
+        let (tasks, task_id, container) =
+            (self.shared.tasks.clone(), task_id.to_owned(), container.to_owned());
+        let read = tokio::task::spawn_blocking(move || logs::read(&tasks, &task_id, &container));
+        Box::pin(async move { read.await.map_err(io::Error::other)? })
     }
 }
 

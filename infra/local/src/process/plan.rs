@@ -64,6 +64,7 @@ pub(super) fn task_spec(launch: &Launch, program: &Path, scratch: &Scratch, addr
         containers: below.map(|each| container_spec(each, program, scratch, address)).collect(),
         stop_timeout_ms: u64::try_from(launch.stop_timeout().as_millis()).unwrap_or(u64::MAX),
         report: scratch.report(),
+        usage_log: scratch.log(contract::DEADLINE),
         env: own.map_or_else(Variables::default, |own| environment(own, address)),
     }
 }
@@ -91,8 +92,7 @@ fn container_spec(
         args: args.iter().map(ToString::to_string).collect(),
         env,
         cwd: scratch.workspace(),
-        stdout: scratch.log(&container.name),
-        stderr: scratch.log(&container.name),
+        log: scratch.log(&container.name),
     }
 }
 

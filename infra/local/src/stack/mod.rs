@@ -34,6 +34,7 @@ use crate::{
     cloud::{Cloud, Gate, Service},
     dynamo::{Dynamo, StorageError},
     ecs::{self, Ecs, Engine},
+    logs::Logs,
     plumbing::{
         self, Handler, Running, events::Events, handler, mapping::Mapping, pump::Pump, schedule::Schedule,
     },
@@ -46,6 +47,8 @@ pub const TABLE: &str = "modbox";
 pub const STACK: &str = "local";
 /// The name of the bus on which lifecycle events are published.
 pub const EVENT_BUS: &str = "modbox";
+/// The log group that keeps what tasks say.
+pub const LOG_GROUP: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
@@ -116,11 +119,13 @@ impl Stack {
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
         let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let services: [Arc<dyn Service>; 4] = [
+        let logs = Logs::new(LOG_GROUP, Arc::clone(&parts.engine), Arc::clone(&parts.clock));
+        let services: [Arc<dyn Service>; 5] = [
             Arc::clone(&parts.dynamo) as _,
             Arc::new(ecs.clone()),
             Arc::clone(&bus) as _,
             Arc::clone(&queue) as _,
+            Arc::new(logs),
         ];
         let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
         let settings: HashMap<_, _> = variables(&parts.ecs.cluster, parts.retention).into_iter().collect();
@@ -284,7 +289,8 @@ impl Functions<'_> {
 
     fn api(&self) -> Result<Api, InvalidSetting> {
         let keys = self.parts.keys.clone();
-        Ok(Api::new(self.control("api"), keys, self.env.sandbox_url()?, self.env.default_image()?))
+        let logs = self.env.logs(&self.connection("api"));
+        Ok(Api::new(self.control("api"), keys, self.env.sandbox_url()?, self.env.default_image()?, logs))
     }
 
     fn launcher(&self) -> Result<Handler, InvalidSetting> {

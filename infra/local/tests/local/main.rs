@@ -16,6 +16,7 @@ mod ends;
 mod files;
 mod launches;
 mod machine;
+mod monitoring;
 mod processes;
 mod secrets;
 mod shutdown;
@@ -28,8 +29,8 @@ use std::{
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Three tests sleep towards their deadlines; so many more have the processors meanwhile.
-const THREADS: usize = 3 + 3;
+/// Four tests sleep most of their time; so many more have the processors meanwhile.
+const THREADS: usize = 4 + 3;
 
 /// Held by whatever uses the processors, whole by what measures them.
 static PROCESSORS: RwLock<()> = RwLock::new(());
@@ -65,6 +66,7 @@ fn sleepers() -> Vec<Trial> {
         deadlines::an_extension_holds_beyond_the_first_deadline,
         deadlines::a_sandbox_is_over_at_its_deadline_and_gone_soon_after,
         deadlines::a_deadline_holds_while_modbox_local_is_dead,
+        monitoring::a_sandbox_shows_what_happens_in_it_and_what_it_uses,
     ]
 }
 

@@ -5,5 +5,6 @@
 mod ending;
 mod exec;
 mod files;
+mod log;
 mod refusals;
 mod world;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use modbox_tree::{Pid, kill_tree, marked, snapshot};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 pub(crate) const TOKEN: &str = "sbx_first";
 pub(crate) const API_KEY: &str = "second";
@@ -28,6 +28,7 @@ pub(crate) struct World {
     child: Child,
     address: SocketAddr,
     workspace: TempDir,
+    output: NamedTempFile,
 }
 
 pub(crate) struct Answer {
@@ -56,6 +57,7 @@ impl World {
 
     fn run_by(mut program: Command, env: &[(&str, &str)]) -> Self {
         let workspace = tempfile::tempdir().unwrap();
+        let output = NamedTempFile::new().unwrap();
         let address = SocketAddr::from((own_address(), 8080));
         let child = program
             .env_clear()
@@ -66,9 +68,10 @@ impl World {
             .envs(env.iter().copied())
             .current_dir(workspace.path())
             .stdin(Stdio::null())
+            .stdout(output.reopen().unwrap())
             .spawn()
             .unwrap();
-        let world = Self { child, address, workspace };
+        let world = Self { child, address, workspace, output };
         eventually("an answer", || TcpStream::connect(world.address).is_ok());
         world
     }
@@ -142,6 +145,12 @@ impl World {
         let answer = self.exec(&json!({"command": command}));
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body
+    }
+
+    /// The lines on the runtime's own standard output.
+    pub(crate) fn said(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.output.path()).unwrap();
+        text.lines().map(ToOwned::to_owned).collect()
     }
 
     pub(crate) fn read(&self, name: &str) -> String {

@@ -8,6 +8,7 @@ mod extend;
 mod health;
 mod kill;
 mod list;
+mod monitoring;
 mod provision;
 mod sidecar;
 mod status;
@@ -42,6 +43,8 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/sandboxes/{sandbox}", get(detail::detail).delete(destroy::destroy))
         .route("/sandboxes/{sandbox}/status", get(status::status))
         .route("/sandboxes/{sandbox}/wait", post(wait::wait))
+        .route("/sandboxes/{sandbox}/monitoring", get(monitoring::monitoring))
+        .route("/sandbox/monitoring/{sandbox}", get(monitoring::monitoring_formerly))
         // Ours.
         .route("/sandboxes/{sandbox}/extend", post(extend::extend))
         .route("/sandboxes/{sandbox}/kill", post(kill::kill))

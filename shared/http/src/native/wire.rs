@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use modbox_control::{Line, Monitored, Sample};
 use modbox_sandbox::{Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
-use time::{OffsetDateTime, macros::format_description};
+use time::{
+    OffsetDateTime, PrimitiveDateTime,
+    format_description::well_known::{Iso8601, Rfc3339},
+    macros::format_description,
+};
 
 #[derive(Serialize)]
 pub(super) struct ProvisionResponse {
@@ -75,6 +80,50 @@ pub(super) struct SandboxListResponse {
     pub(super) total: usize,
 }
 
+/// What a sandbox has said and used, oldest first.
+#[derive(Debug, Serialize)]
+pub(super) struct SandboxObservabilityResponse {
+    pub(super) sandbox_id: String,
+    pub(super) sandbox_name: String,
+    pub(super) logs: Vec<SandboxLogEntry>,
+    pub(super) metrics: Vec<SandboxMetricPoint>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SandboxLogEntry {
+    pub(super) timestamp: String,
+    /// Always `stdout`: what a task says is kept as one stream.
+    pub(super) stream: &'static str,
+    /// One line, without its end.
+    pub(super) log: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct SandboxMetricPoint {
+    pub(super) timestamp: String,
+    /// Of all processors since the start, in seconds.
+    pub(super) cpu_usage: f64,
+    /// In bytes.
+    pub(super) memory_usage: u64,
+}
+
+impl SandboxObservabilityResponse {
+    pub(super) fn new(monitored: Monitored) -> Self {
+        let log = |line: Line| SandboxLogEntry { timestamp: iso(line.at), stream: "stdout", log: line.text };
+        let metric = |sample: Sample| SandboxMetricPoint {
+            timestamp: iso(sample.at),
+            cpu_usage: sample.cpu_seconds,
+            memory_usage: sample.memory_bytes,
+        };
+        Self {
+            sandbox_id: monitored.sandbox.id.to_string(),
+            sandbox_name: monitored.sandbox.name.to_string(),
+            logs: monitored.logs.into_iter().map(log).collect(),
+            metrics: monitored.metrics.into_iter().map(metric).collect(),
+        }
+    }
+}
+
 impl SandboxListItem {
     pub(super) fn new(sandbox: &Sandbox, now: Timestamp) -> Self {
         let status = sandbox.status(now);
@@ -138,4 +187,39 @@ pub(super) fn iso(at: Timestamp) -> String {
         .ok()
         .and_then(|at| at.format(format).ok())
         .unwrap_or_default()
+}
+
+/// A moment that a caller gives in ISO 8601; in UTC where it has no offset.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    let at = OffsetDateTime::parse(text, &Rfc3339)
+        .or_else(|_| OffsetDateTime::parse(text, &Iso8601::DEFAULT))
+        .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::DEFAULT).map(PrimitiveDateTime::assume_utc));
+    let millis = at.ok()?.unix_timestamp_nanos().div_euclid(1_000_000);
+    i64::try_from(millis).ok().map(Timestamp::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_an_offset_or_is_in_utc() {
+        for text in [
+            "2027-01-15T08:00:00.123Z",
+            "2027-01-15T08:00:00.123456+00:00",
+            "2027-01-15T10:00:00.123+02:00",
+            "2027-01-15T08:00:00.123",
+            "20270115T080000.123Z",
+        ] {
+            assert_eq!(moment(text).map(Timestamp::millis), Some(1_800_000_000_123), "{text}");
+        }
+        assert_eq!(moment("1969-12-31T23:59:59.999Z").map(Timestamp::millis), Some(-1));
+    }
+
+    #[test]
+    fn what_is_no_date_with_a_time_is_no_moment() {
+        for text in ["", "now", "2027-01-15", "1800000000", "2027-13-15T08:00:00Z", "2027-01-15T08:00:00Z "] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
 }
