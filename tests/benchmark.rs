@@ -94,8 +94,8 @@ impl Bench {
     async fn start(path: &std::path::Path) -> Self {
         let dynamo = Arc::new(Dynamo::open(path).expect("a database opens"));
         ensure_table(&dynamo).expect("the table can be made");
-        let cloud =
-            Cloud::new(dynamo, Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing), Arc::new(Nothing));
+        let nothing = || Arc::new(Nothing);
+        let cloud = Cloud::new(dynamo, nothing(), nothing(), nothing(), nothing());
         let table = |caller| {
             let connection = Connection::through(SharedHttpClient::new(cloud.connector(caller)));
             Table::new(&connection, TABLE, Duration::from_secs(60 * 60))

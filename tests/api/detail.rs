@@ -57,7 +57,8 @@ async fn a_running_sandbox_has_the_address_that_its_creator_was_told() {
     assert_json_snapshot!(answer, {
         ".id" => "[id]",
         ".sandbox_url" => "[url]",
-        ".capabilities.*" => "[url]",
+        ".capabilities.exec" => "[url]",
+        ".capabilities.files" => "[url]",
         ".updated_at" => "[time]",
     }, @r#"
     {

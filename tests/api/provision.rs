@@ -29,7 +29,8 @@ async fn both_generations_answer_the_same_each_with_its_own_status() {
                 ".endpoint.base_url" => "[url]",
                 ".endpoint.api_url" => "[url]",
                 ".endpoint.access_token" => "[token]",
-                ".capabilities.*" => "[url]",
+                ".capabilities.exec" => "[url]",
+                ".capabilities.files" => "[url]",
             }, @r#"
             {
               "capabilities": {

@@ -15,12 +15,14 @@ pub(super) struct Functions<'a> {
     variables: HashMap<&'static str, String>,
 }
 
+const RETENTION: Duration = Duration::from_secs(60 * 60);
+
 /// For the faults and the counts of the world.
 pub(super) const CALLER: &str = "invoked";
 
 impl<'a> Functions<'a> {
     pub(super) fn of(world: &'a World) -> Self {
-        Self { world, variables: variables("modbox", Duration::from_secs(60 * 60)).into_iter().collect() }
+        Self { world, variables: variables("modbox", RETENTION).into_iter().collect() }
     }
 
     fn connection(&self) -> Connection {
@@ -29,7 +31,6 @@ impl<'a> Functions<'a> {
 
     /// As `Environment::control` makes it, on the clock and the chance of the world.
     fn control(&self) -> Control {
-        const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
         let table = Table::new(&self.connection(), &self.variables["MODBOX_TABLE"], RETENTION);
         Control::new(table, Arc::clone(&self.world.clock), Arc::clone(&self.world.ids))
     }
@@ -42,7 +43,7 @@ impl<'a> Functions<'a> {
         let variable = self.variable();
         let env = Environment(&variable);
         let (url, image) = (env.sandbox_url().unwrap(), env.default_image().unwrap());
-        Api::new(self.control(), self.world.keys.clone(), url, image)
+        Api::new(self.control(), self.world.keys.clone(), url, image, env.logs(&self.connection()))
     }
 
     pub(super) async fn launcher(&self, event: Value) -> Value {

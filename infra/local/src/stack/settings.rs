@@ -21,8 +21,8 @@ pub fn variables(cluster: &str, retention: Duration) -> Vec<(&'static str, Strin
         ("MODBOX_SIDECAR_IMAGE", "modbox/sidecar".to_owned()),
         ("MODBOX_DEFAULT_IMAGE", DEFAULT_IMAGE.to_owned()),
         ("MODBOX_SANDBOX_URL", UrlTemplate::loopback().to_string()),
-        ("MODBOX_EVENT_BUS", EVENT_BUS.to_owned()),
         ("MODBOX_LOG_GROUP", LOG_GROUP.to_owned()),
+        ("MODBOX_EVENT_BUS", EVENT_BUS.to_owned()),
         ("MODBOX_DEAD_LETTER_QUEUE_URL", queue::url(DEAD_LETTERS)),
     ]
 }

@@ -1,9 +1,4 @@
-use std::{
-    fs,
-    sync::Barrier,
-    thread::scope,
-    time::{Duration, Instant},
-};
+use std::{fs, sync::Barrier, thread::scope, time::Instant};
 
 use modbox_sidecar::tree::Signal;
 use rustix::process::kill_process;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use tempfile::TempDir;
 
 use super::{named, part};
@@ -76,6 +77,31 @@ fn refused_everywhere(world: &World, path: &str) {
 #[track_caller]
 fn shows_nothing(answer: &Answer) {
     assert!(!String::from_utf8_lossy(&answer.bytes).contains(SECRET));
+}
+
+/// Does the one thing over and over until the other is done.
+fn meanwhile(again: impl Fn() + Sync, once: impl FnOnce()) {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                again();
+            }
+        });
+        let _over = Over(&over);
+        once();
+    });
+}
+
+/// Each gets the other's name at the same moment; nothing where one is missing.
+fn exchange(world: &World, one: &str, other: &str) {
+    let _ = renameat_with(CWD, world.path(one), CWD, world.path(other), RenameFlags::EXCHANGE);
 }
 
 #[test]
@@ -219,17 +245,8 @@ fn a_link_that_is_swapped_in_at_the_last_moment_leads_nowhere() {
     fs::write(world.path("real/secret"), "mine").unwrap();
     fs::write(world.path("real/sub/secret"), "mine").unwrap();
     symlink(outside.folder(), world.path("link")).unwrap();
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let swapping = scope.spawn(|| {
-            let path = |name| world.path(name);
-            while !over.load(Ordering::Relaxed) {
-                fs::rename(path("real"), path("spare")).unwrap();
-                fs::rename(path("link"), path("real")).unwrap();
-                fs::rename(path("real"), path("link")).unwrap();
-                fs::rename(path("spare"), path("real")).unwrap();
-            }
-        });
+    let swap = || exchange(&world, "real", "link");
+    meanwhile(swap, || {
         let until = Instant::now() + Duration::from_secs(2);
         let (mut mine, mut none) = (0, 0);
         while Instant::now() < until || mine == 0 || none == 0 {
@@ -245,8 +262,6 @@ fn a_link_that_is_swapped_in_at_the_last_moment_leads_nowhere() {
             none += answers.iter().filter(|it| matches!(it.status, 404 | 422)).count();
             assert!(Instant::now() < until + Duration::from_secs(8), "{mine} times mine, {none} times none");
         }
-        over.store(true, Ordering::Relaxed);
-        swapping.join().unwrap();
     });
     outside.untouched();
 }
@@ -256,23 +271,33 @@ fn uploads_that_are_swapped_meanwhile_take_nothing_out() {
     let (world, outside) = (World::start(), Outside::new());
     fs::create_dir(world.path("uploads")).unwrap();
     symlink(outside.folder(), world.path("link")).unwrap();
-    let over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let swapping = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                // An upload makes the folder where it is missing for a moment, and then it cannot be taken away.
-                let _ = fs::rename(world.path("uploads"), world.path("spare"));
-                let _ = fs::rename(world.path("link"), world.path("uploads"));
-                let _ = fs::rename(world.path("uploads"), world.path("link"));
-                let _ = fs::rename(world.path("spare"), world.path("uploads"));
-            }
-        });
+    let swap = || exchange(&world, "uploads", "link");
+    meanwhile(swap, || {
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until {
             assert!(matches!(world.upload("secret", b"mine").status, 200 | 409));
         }
-        over.store(true, Ordering::Relaxed);
-        swapping.join().unwrap();
+    });
+    outside.untouched();
+}
+
+#[test]
+fn a_folder_that_turns_into_a_link_while_it_is_deleted_is_not_followed() {
+    let (world, outside) = (World::start(), Outside::new());
+    let swap = || {
+        // Whatever of it was deleted as the other one.
+        let _ = fs::remove_dir(world.path("link"));
+        let _ = fs::create_dir(world.path("folder"));
+        let _ = symlink(outside.folder(), world.path("link"));
+        exchange(&world, "folder", "link");
+        exchange(&world, "folder", "link");
+    };
+    meanwhile(swap, || {
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            let answer = world.delete_all("folder");
+            assert!(matches!(answer.status, 204 | 404 | 409), "{} {}", answer.status, answer.body);
+        }
     });
     outside.untouched();
 }
