@@ -3,3 +3,4 @@
 mod api;
 mod docs;
 mod lifecycle;
+mod openapi;

@@ -15,7 +15,7 @@ mod kill;
 mod list;
 mod names;
 mod provision;
-mod routes;
+pub(crate) mod routes;
 mod sidecar;
 mod status;
 mod wait;

@@ -58,9 +58,20 @@ fn without_value(message: &str) -> String {
     match expected {
         Some(expected) if message.starts_with("invalid ") => {
             let end = expected.find(" at line").unwrap_or(expected.len());
-            format!("is of the wrong type, {}", expected.get(..end).unwrap_or(expected))
+            let kind = expected.get("expected ".len()..end).unwrap_or_default();
+            format!("is of the wrong type, expected {}", in_json(kind))
         }
         _ => message.to_owned(),
+    }
+}
+
+/// What serde expects, in the words of JSON: a caller knows neither our structs nor our integers.
+fn in_json(expected: &str) -> &str {
+    match expected {
+        "i64" => "an integer",
+        "a map" => "an object",
+        expected if expected.starts_with("struct ") => "an object",
+        expected => expected,
     }
 }
 
@@ -131,10 +142,25 @@ mod tests {
     fn a_wrong_type_names_its_place_and_never_the_value() {
         assert_eq!(
             fault(r#"{"ttl_seconds": "hunter2"}"#),
-            ("body.ttl_seconds".to_owned(), "is of the wrong type, expected i64".to_owned())
+            ("body.ttl_seconds".to_owned(), "is of the wrong type, expected an integer".to_owned())
         );
         assert_eq!(fault(r#"{"env_vars": {"A": 17}}"#).0, "body.env_vars.A");
         assert!(!fault(r#"{"env_vars": "hunter2 expected "}"#).1.contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_expected_is_told_in_the_words_of_json() {
+        for (text, expected) in [
+            ("\"hunter2\"", "an object"),
+            ("17", "an object"),
+            ("null", "an object"),
+            ("[]", "an object"),
+            (r#"{"ttl_seconds": []}"#, "an integer"),
+            (r#"{"env_vars": 1}"#, "an object"),
+            (r#"{"env_vars": {"A": 1}}"#, "a string"),
+        ] {
+            assert_eq!(fault(text).1, format!("is of the wrong type, expected {expected}"), "{text}");
+        }
     }
 
     #[test]
