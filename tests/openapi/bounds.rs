@@ -32,7 +32,10 @@ fn at_the_bounds(schema: &Value) -> Vec<(Value, bool)> {
     {
         let inside = !pattern.contains(refused);
         values.extend(
-            characters.chars().map(|c| (json!(format!("a{c}b")), inside)).filter(|_| !pattern.is_empty()),
+            characters
+                .chars()
+                .map(|c| (json!(format!("a{c}b")), inside))
+                .filter(|_| pattern.starts_with("^[^")),
         );
     }
     values

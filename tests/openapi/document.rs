@@ -114,6 +114,20 @@ async fn every_answer_is_described_and_every_refusal_has_the_one_form() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn every_link_of_a_created_sandbox_leads_to_an_operation() {
+    let document = served().await;
+    let names: Vec<_> =
+        routes::operations(&document).map(|(_, _, operation)| &operation["operationId"]).collect();
+    for path in ["/sandboxes", "/sandboxes/provision"] {
+        let links = &document["paths"][path]["post"]["responses"]["200"]["links"];
+        for (name, link) in links.as_object().expect("a created sandbox can be followed") {
+            assert!(names.contains(&&link["operationId"]), "{name}: {link}");
+            assert_eq!(link["parameters"]["sandbox_id"], "$response.body#/sandbox_id");
+        }
+    }
+}
+
 /// Every `$ref` there is, however deep.
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {

@@ -1,9 +1,12 @@
 //! The OpenAPI document of the Modbox API: what each handler says of itself, and what holds for all of them.
 
+use std::collections::BTreeMap;
+
 use utoipa::{
-    Modify, OpenApi,
+    Modify, OpenApi, ToSchema as _,
     openapi::{
-        self, HeaderBuilder, ObjectBuilder, RefOr, Response, Schema, Type,
+        self, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, Schema, Type,
+        link::Link,
         path::{Operation, PathItem},
         request_body::RequestBody,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -12,7 +15,7 @@ use utoipa::{
 
 use super::{
     destroy, detail, envelope, extend, health, kill, list, provision, refusals::refusals, sidecar, status,
-    wait,
+    wait, wire::ProvisionResponse,
 };
 use crate::openapi as served;
 
@@ -56,7 +59,7 @@ Every error has the form of `ErrorResponse`; where no operation answers, the cod
         (name = "system", description = "The service itself, without a token"),
     ),
     security(("apiToken" = [])),
-    modifiers(&Shared, &Everywhere),
+    modifiers(&Shared, &Everywhere, &Created),
 )]
 struct Document;
 
@@ -104,6 +107,36 @@ fn tell_request_id(response: &mut RefOr<Response>) {
         .schema(ObjectBuilder::new().schema_type(Type::String).pattern(Some("^req_[0-9a-f]{32}$")))
         .description(Some("The request's id, as errors and the log have it."));
     response.headers.insert("X-Request-Id".to_owned(), id.build());
+}
+
+/// What can be done with a sandbox as soon as it is created.
+struct Created;
+
+impl Modify for Created {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let created = Some(Ref::from_schema_name(ProvisionResponse::name()).into());
+        let answers = document.paths.paths.values_mut().flat_map(operations);
+        for answer in answers.flat_map(|operation| operation.responses.responses.values_mut()) {
+            let RefOr::T(response) = answer else { continue };
+            if response.content.values().any(|content| content.schema == created) {
+                response.links = links();
+            }
+        }
+    }
+}
+
+fn links() -> BTreeMap<String, RefOr<Link>> {
+    let next = [
+        "get_sandbox_canonical",
+        "get_sandbox_status_canonical",
+        "wait_for_sandbox_canonical",
+        "extend_sandbox",
+        "kill_sandbox",
+        "delete_sandbox",
+    ];
+    let id = "$response.body#/sandbox_id";
+    let link = |operation| Link::builder().operation_id(operation).parameter("sandbox_id", id);
+    next.map(|operation| (operation.to_owned(), link(operation).build().into())).into()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    body::{Body, Checks},
+    body::{Body, Checks, integer},
     provision::TTL,
     refusals::{BadBody, Guarded, NotFound},
     wire::SandboxDetail,
@@ -20,6 +20,7 @@ use crate::{auth::Caller, error::ApiError, path::Sandbox};
 pub(super) struct ExtendRequest {
     /// In how many seconds from now the sandbox ends by itself.
     #[schema(required = true, value_type = i64, minimum = 60, maximum = 86400)]
+    #[serde(default, deserialize_with = "integer")]
     ttl_seconds: Option<i64>,
 }
 

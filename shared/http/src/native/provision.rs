@@ -16,7 +16,7 @@ use utoipa::{
 };
 
 use super::{
-    body::{Body, Checks},
+    body::{Body, Checks, integer},
     idempotency_key::{IdempotencyKey, idempotency_key},
     refusals::{BadBody, Guarded, Unacceptable},
     wire::{ProvisionResponse, SandboxEndpoint, SandboxStatusEnum, api_url, capabilities, iso},
@@ -40,13 +40,14 @@ pub(super) struct ProvisionRequest {
     #[schema(min_length = 1, max_length = 255, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     task_id: Option<String>,
     /// An image of the catalogue. There is no catalogue yet: each is unknown.
-    #[schema(format = "uuid")]
+    #[schema(format = "uuid", pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     image_id: Option<String>,
     /// A container image; the deployment's default if absent. Ignored if there is an `image_id`.
     #[schema(min_length = 1, max_length = 512, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     image: Option<String>,
     /// In how many seconds from its creation the sandbox ends by itself; never if absent.
     #[schema(minimum = 60, maximum = 86400)]
+    #[serde(default, deserialize_with = "integer")]
     ttl_seconds: Option<i64>,
     #[schema(schema_with = env_vars)]
     env_vars: Option<BTreeMap<String, Option<String>>>,

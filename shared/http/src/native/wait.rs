@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    body::{Body, Checks},
+    body::{Body, Checks, integer},
     refusals::{BadBody, Guarded, NotFound},
     wire::{WaitResponse, reason},
 };
@@ -31,9 +31,11 @@ pub(super) struct WaitRequest {
     task_id: Option<String>,
     /// The longest to wait, in seconds; 120 if absent.
     #[schema(minimum = 1, maximum = 600)]
+    #[serde(default, deserialize_with = "integer")]
     timeout: Option<i64>,
     /// In seconds; checked, and without effect: the sandbox is looked at each second or more often.
     #[schema(minimum = 1, maximum = 60)]
+    #[serde(default, deserialize_with = "integer")]
     poll_interval: Option<i64>,
 }
 
@@ -42,9 +44,11 @@ pub(super) struct WaitRequest {
 pub(super) struct CanonicalWaitRequest {
     /// The longest to wait, in seconds; 120 if absent.
     #[schema(minimum = 1, maximum = 600)]
+    #[serde(default, deserialize_with = "integer")]
     timeout: Option<i64>,
     /// In seconds; checked, and without effect: the sandbox is looked at each second or more often.
     #[schema(minimum = 1, maximum = 60)]
+    #[serde(default, deserialize_with = "integer")]
     poll_interval: Option<i64>,
 }
 

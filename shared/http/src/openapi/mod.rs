@@ -43,9 +43,9 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// The document's text, the same bytes on every machine.
 fn json() -> String {
     // It is made of strings and numbers, which can always be written.
-    let mut text = native::document().to_pretty_json().unwrap_or_default();
-    text.push('\n');
-    text
+    let text = native::document().to_pretty_json().unwrap_or_default();
+    // utoipa 5.5 spells this member of a link in its own way.
+    text.replace("\"operation_id\":", "\"operationId\":") + "\n"
 }
 
 impl Served {
