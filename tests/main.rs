@@ -4,3 +4,4 @@ mod api;
 mod docs;
 mod events;
 mod lifecycle;
+mod openapi;

@@ -1,4 +1,4 @@
-//! GET /sandboxes/detail/{sandbox} and GET /sandboxes/{sandbox}.
+//! GET /sandboxes/detail/{sandbox_id} and GET /sandboxes/{sandbox_id}.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ mod list;
 mod monitoring;
 mod names;
 mod provision;
-mod routes;
+pub(crate) mod routes;
 mod sidecar;
 mod status;
 mod wait;

@@ -53,7 +53,7 @@ impl Client {
         accepted["sandbox_id"].as_str().expect("an id is text").to_owned()
     }
 
-    /// The sandbox of that id or name as `GET /sandboxes/{sandbox}` shows it.
+    /// The sandbox of that id or name as `GET /sandboxes/{sandbox_id}` shows it.
     pub async fn detail(&self, sandbox: &str) -> Value {
         self.get(&format!("/sandboxes/{sandbox}")).await.expect(200)
     }

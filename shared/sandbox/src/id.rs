@@ -36,8 +36,9 @@ impl fmt::Debug for SandboxId {
 impl FromStr for SandboxId {
     type Err = uuid::Error;
 
+    /// Reads the hyphenated form alone: 32 hexadecimal digits in a row are what many callers name their sandboxes.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        uuid::Uuid::try_parse(text).map(|id| Self(id.as_u128()))
+        text.parse::<uuid::fmt::Hyphenated>().map(|id| Self(id.into_uuid().as_u128()))
     }
 }
 
@@ -140,6 +141,15 @@ mod tests {
             assert!("89ab".contains(&text[19..20]));
             assert_eq!(text.parse::<SandboxId>().unwrap(), id);
         }
+    }
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = SandboxId::from_random(17);
+        for other in [id.as_u128_hex(), format!("{{{id}}}"), format!("urn:uuid:{id}"), format!(" {id}")] {
+            assert!(other.parse::<SandboxId>().is_err(), "{other}");
+        }
+        assert_eq!(id.to_string().to_uppercase().parse::<SandboxId>(), Ok(id));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use modbox_control::Api;
 use modbox_sandbox::Status;
 use serde::Deserialize;
 
-use super::wire::{SandboxListItem, SandboxListResponse};
+use super::{
+    refusals::{BadQuery, Guarded},
+    wire::{SandboxListItem, SandboxListResponse, SandboxStatusEnum},
+};
 use crate::{
     auth::Caller,
     error::{ApiError, Issue},
@@ -19,7 +22,17 @@ pub(super) struct ListQuery {
     status: Option<String>,
 }
 
-/// The caller's sandboxes, newest first.
+/// Lists the caller's sandboxes, newest first, ended ones included.
+///
+/// Those of `provisioning` and `running` are whole; otherwise the newest 1,000.
+#[utoipa::path(
+    get, path = "/sandboxes", operation_id = "list_sandboxes", tag = "sandboxes",
+    params(("status" = inline(Option<SandboxStatusEnum>), Query, description = "Only those that are so.")),
+    responses(
+        (status = 200, description = "the sandboxes", body = SandboxListResponse),
+        Guarded, BadQuery,
+    ),
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     Caller(owner): Caller,

@@ -1,4 +1,4 @@
-//! GET /sandboxes/{sandbox}/monitoring, and GET /sandbox/monitoring/{sandbox} as SDKs before 0.0.19 ask.
+//! GET /sandboxes/{sandbox_id}/monitoring, and GET /sandbox/monitoring/{sandbox_id} as SDKs before 0.0.19 ask.
 
 use std::time::Duration;
 
@@ -8,8 +8,12 @@ use axum::{
 };
 use modbox_control::{Api, Sight};
 use modbox_sandbox::Timestamp;
+use utoipa::ToSchema;
 
-use super::wire::SandboxObservabilityResponse;
+use super::{
+    refusals::{BadQuery, Guarded, NotFound},
+    wire::{self, SandboxObservabilityResponse},
+};
 use crate::{
     auth::Caller,
     error::{ApiError, Issue},
@@ -21,10 +25,42 @@ const DEFAULT_LIMIT: u16 = 100;
 /// How far back it goes where nobody says.
 const DEFAULT_SPAN: Duration = Duration::from_secs(60 * 60);
 
+/// What is asked for, as the document shows it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it is read by name, so that each fault can be told")]
+pub(super) struct MonitoringQuery {
+    /// From when on; an hour before `until` if absent.
+    #[param(format = "date-time")]
+    since: Option<String>,
+    /// Until when; now if absent.
+    #[param(format = "date-time")]
+    until: Option<String>,
+    /// The most of each kind; 100 if absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u16>,
+    /// Only this stream; both if absent. All output is reported as `stdout`.
+    #[param(inline)]
+    stream: Option<Stream>,
+    /// `logs`, `metrics`, or both with a comma between; both if absent.
+    #[param(pattern = "^(logs|metrics)(,(logs|metrics))*$")]
+    include: Option<String>,
+}
+
 /// The parameters as they came, each as often as it came.
 type Parameters = Vec<(String, String)>;
 
-/// What a sandbox says and uses.
+/// Shows what a sandbox says and uses.
+///
+/// Of each kind the newest `limit` between `since` and `until`, oldest first.
+#[utoipa::path(
+    get, path = "/sandboxes/{sandbox_id}/monitoring", operation_id = "get_sandbox_monitoring", tag = "sandboxes",
+    params(Sandbox, MonitoringQuery),
+    responses(
+        (status = 200, description = "logs and metrics", body = SandboxObservabilityResponse),
+        Guarded, NotFound, BadQuery,
+    ),
+)]
 pub(super) async fn monitoring(
     State(api): State<Api>,
     Caller(owner): Caller,
@@ -36,7 +72,17 @@ pub(super) async fn monitoring(
     Ok(Json(SandboxObservabilityResponse::new(monitored)))
 }
 
-/// The same under its former path.
+/// Shows what a sandbox says and uses, under its former path.
+///
+/// Of each kind the newest `limit` between `since` and `until`, oldest first.
+#[utoipa::path(
+    get, path = "/sandbox/monitoring/{sandbox_id}", operation_id = "get_sandbox_monitoring_formerly", tag = "sandboxes",
+    params(Sandbox, MonitoringQuery),
+    responses(
+        (status = 200, description = "logs and metrics", body = SandboxObservabilityResponse),
+        Guarded, NotFound, BadQuery,
+    ),
+)]
 pub(super) async fn monitoring_formerly(
     state: State<Api>,
     caller: Caller,
@@ -53,7 +99,8 @@ struct Checks {
 }
 
 /// What of a task's output is reported as which stream: awslogs does not tell them apart.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "lowercase")]
 enum Stream {
     Stdout,
     Stderr,
@@ -101,7 +148,7 @@ impl Checks {
 
     fn moment(&mut self, name: &str) -> Option<Timestamp> {
         let text = self.one(name)?;
-        let moment = super::wire::moment(&text);
+        let moment = wire::moment(&text);
         if moment.is_none() {
             self.fault(name, "must be an ISO 8601 date and time", "value_error");
         }
