@@ -14,6 +14,7 @@ mod input;
 mod kill;
 mod list;
 mod names;
+mod pages;
 mod provision;
 mod routes;
 mod sidecar;

@@ -27,7 +27,7 @@ pub use attributes::Item;
 use attributes::{Reader, key_of};
 pub use commit::Committed;
 pub use create::{Created, IdempotencyKey};
-pub use index::{ATTENTION, BY_OWNER, BY_OWNER_LIVE};
+pub use index::{ATTENTION, BY_OWNER, BY_OWNER_LIVE, Position};
 pub(crate) use row::id_of;
 pub use row::{ATTENTION_SHARDS, Row};
 pub use token::Token;

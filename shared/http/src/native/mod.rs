@@ -1,6 +1,7 @@
 //! The Modbox API, both generations of its sandbox routes.
 
 mod body;
+mod cursor;
 mod destroy;
 mod detail;
 mod envelope;

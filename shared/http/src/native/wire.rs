@@ -72,7 +72,10 @@ pub(super) struct SandboxDetail {
 #[derive(Debug, Serialize)]
 pub(super) struct SandboxListResponse {
     pub(super) sandboxes: Vec<SandboxListItem>,
+    /// How many there are in this answer.
     pub(super) total: usize,
+    /// Ours: where to go on; null when nothing follows.
+    pub(super) next_cursor: Option<String>,
 }
 
 impl SandboxListItem {
