@@ -20,4 +20,5 @@ mod routes;
 mod sidecar;
 mod status;
 mod wait;
+mod workspaces;
 mod world;

@@ -26,6 +26,8 @@ pub(crate) enum Guard {
     Owner,
     /// The sandbox's own task.
     Task,
+    /// A user with a role that no user has.
+    Nobody,
 }
 
 const fn route(method: &'static str, path: &'static str, body: &'static str, guard: Guard) -> Route {
@@ -39,6 +41,7 @@ pub(crate) const ALL: &[Route] = &[
     route("POST", "/sandboxes/destroy", r#"{"task_id": "NAME"}"#, Guard::Owner),
     route("GET", "/sandboxes/detail/{sandbox}", "", Guard::Owner),
     route("GET", "/sandboxes/status/{task_id}", "", Guard::Owner),
+    route("GET", "/sandboxes/realm/{realm}", "", Guard::Nobody),
     route("GET", "/sandboxes", "", Guard::User),
     route("POST", "/sandboxes", "{}", Guard::User),
     route("GET", "/sandboxes/{sandbox}", "", Guard::Owner),
@@ -58,7 +61,7 @@ impl Route {
 
     /// The path to the sandbox of that id or name; a route by name alone is given the name.
     pub(crate) fn path_to(self, sandbox: &str, name: &str) -> String {
-        self.path.replace("{sandbox}", sandbox).replace("{task_id}", name)
+        self.path.replace("{sandbox}", sandbox).replace("{task_id}", name).replace("{realm}", name)
     }
 
     /// Calls it for a sandbox, as it should be called.
@@ -114,6 +117,10 @@ async fn every_route_works_when_called_as_it_should_be() {
         world.settle().await;
         let client = if route.guard == Guard::Task { world.sidecar(&id) } else { ann };
         let answer = route.call(&client, &id, "one").await;
+        if route.guard == Guard::Nobody {
+            assert_eq!((answer.status.as_u16(), answer.code().as_str()), (403, "insufficient_role"));
+            continue;
+        }
         assert!(answer.status.is_success(), "{route:?}: {}", answer.text());
         answer.json();
     }

@@ -18,6 +18,10 @@ pub const BY_OWNER_LIVE: &str = "live-created";
 /// Whatever is not final, by when the schedule is to look at it (rule 6).
 pub const ATTENTION: &str = "attention";
 
+/// Under these owners, whose names no user can have, the owner index lists what is not a sandbox.
+pub(super) const USERS: &str = "#users";
+pub(super) const TOKENS: &str = "#tokens";
+
 /// Where an entry of an owner's list stands: the list goes from the newest to the oldest, and no entry ever moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -68,6 +72,19 @@ impl Table {
             None => query.key_condition_expression("#hash = :owner"),
         };
         self.entries(query, limit, position).await
+    }
+
+    /// The keys that the owner index lists under a reserved owner and a prefix of `created`, oldest first.
+    pub(super) async fn listed(&self, reserved: &str, prefix: &str) -> Result<Vec<String>, Error> {
+        let query = self
+            .client
+            .query()
+            .index_name(BY_OWNER)
+            .key_condition_expression("#hash = :owner AND begins_with(created, :prefix)")
+            .expression_attribute_names("#hash", "owner")
+            .expression_attribute_values(":owner", text(reserved))
+            .expression_attribute_values(":prefix", text(prefix));
+        self.entries(query, usize::MAX, |item| item.get(PK)?.as_s().ok().cloned()).await
     }
 
     /// The ids in one shard of the attention index that are to be looked at by `now`, the longest due first.

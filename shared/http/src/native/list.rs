@@ -9,10 +9,10 @@ use modbox_sandbox::Status;
 
 use super::{
     body::Checks,
-    cursor,
+    cursor, realm,
     wire::{SandboxListItem, SandboxListResponse},
 };
-use crate::{auth::Caller, error::ApiError};
+use crate::{auth::Member, error::ApiError};
 
 /// What a query string holds: names and values in its order, some perhaps twice.
 type Pairs = Vec<(String, String)>;
@@ -20,9 +20,12 @@ type Pairs = Vec<(String, String)>;
 /// The caller's sandboxes, newest first.
 pub(super) async fn list(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Query(pairs): Query<Pairs>,
 ) -> Result<Json<SandboxListResponse>, ApiError> {
+    if pairs.iter().any(|(name, _)| name == "realm") {
+        return Err(realm::refusal());
+    }
     let mut checks = Checks::default();
     let status = status(&mut checks, &pairs);
     let part = part(&mut checks, &pairs);

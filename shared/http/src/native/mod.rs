@@ -10,6 +10,7 @@ mod health;
 mod kill;
 mod list;
 mod provision;
+mod realm;
 mod sidecar;
 mod status;
 mod wait;
@@ -38,6 +39,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/sandboxes/destroy", post(destroy::destroy_by_name))
         .route("/sandboxes/detail/{sandbox}", get(detail::detail))
         .route("/sandboxes/status/{task_id}", get(status::status_by_name))
+        .route("/sandboxes/realm/{realm}", get(realm::list_realm))
         // Keyed by id.
         .route("/sandboxes", get(list::list).post(provision::create))
         .route("/sandboxes/{sandbox}", get(detail::detail).delete(destroy::destroy))

@@ -16,7 +16,7 @@ use super::{
     wire::{Endpoint, ProvisionResponse, api_url, capabilities, iso},
 };
 use crate::{
-    auth::Caller,
+    auth::Member,
     error::{ApiError, excerpt},
     origin::Origin,
 };
@@ -44,7 +44,7 @@ pub(super) struct ProvisionRequest {
 /// Accepts a sandbox; 200, as its generation of the API has it.
 pub(super) async fn provision(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Origin(api_url): Origin,
     headers: HeaderMap,
     Body(request): Body<ProvisionRequest>,
@@ -56,7 +56,7 @@ pub(super) async fn provision(
 /// Accepts a sandbox; 201, or 200 where the Idempotency-Key came before.
 pub(super) async fn create(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Origin(api_url): Origin,
     headers: HeaderMap,
     Body(request): Body<ProvisionRequest>,
