@@ -52,6 +52,7 @@ fn the_architecture_names_every_package() {
         "functions/launcher",
         "functions/reaper",
         "functions/observer",
+        "infra/admin",
         "infra/local",
         "sandbox/runtime",
         "sandbox/sidecar",

@@ -19,6 +19,7 @@ mod provision;
 mod routes;
 mod sidecar;
 mod status;
+mod users;
 mod wait;
 mod workspaces;
 mod world;

@@ -20,6 +20,8 @@ pub enum AdminError {
         "{0:?} is no name of a user: 1 to {MAX_NAME} letters, digits and . _ @ + -, the first a letter or digit"
     )]
     InvalidName(String),
+    #[error("a description has 1 to {MAX_DESCRIPTION} characters, none of them a control character")]
+    InvalidDescription,
     #[error("there is a user {0} already")]
     UserExists(UserId),
     #[error("there is no user {0}")]
@@ -43,6 +45,7 @@ impl From<modbox_aws::Error> for AdminError {
 }
 
 const MAX_NAME: usize = 64;
+const MAX_DESCRIPTION: usize = 255;
 
 /// How often a user's tokens are looked for until all are found: some seconds in all.
 const TRIES: u32 = 20;
@@ -117,6 +120,9 @@ impl Admin {
         description: Option<String>,
         lifetime: Option<Duration>,
     ) -> Result<NewToken, AdminError> {
+        if description.as_deref().is_some_and(|text| !is_description(text)) {
+            return Err(AdminError::InvalidDescription);
+        }
         let user = self.known_user(user_id(user)?).await?;
         let text = format!("{API_TOKEN_PREFIX}{:032x}", self.control.random());
         let now = self.control.now();
@@ -200,6 +206,10 @@ fn user_id(name: &str) -> Result<UserId, AdminError> {
         return Ok(UserId::new(name));
     }
     Err(AdminError::InvalidName(name.to_owned()))
+}
+
+fn is_description(text: &str) -> bool {
+    (1..=MAX_DESCRIPTION).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]
