@@ -18,9 +18,9 @@ use futures::{
 };
 use modbox_aws::{
     Connection,
-    table::{Committed, Created, Row, Table, Token},
+    table::{Committed, Created, Row, Table, TokenHash},
 };
-use modbox_control::{Api, Control, Keys, SystemClock, SystemIds, UrlTemplate};
+use modbox_control::{Admin, Api, Control, Keys, SystemClock, SystemIds, UrlTemplate};
 use modbox_local::{
     aws_json::{Answer, AwsError},
     cloud::{Cloud, Service},
@@ -101,16 +101,11 @@ impl Bench {
             Table::new(&connection, TABLE, Duration::from_secs(60 * 60))
         };
         let control = Control::new(table("api"), Arc::new(SystemClock), Arc::new(SystemIds));
+        let admin = Admin::new(control.clone());
         let keys: Keys = Keys::generate("k1", [1, 2]).parse().expect("a generated key can be read");
         let api = Api::new(control, keys, UrlTemplate::loopback(), "modbox/sandbox-lite".to_owned(), None);
-        let known = Token {
-            user: UserId::new(USER),
-            created_at: SystemClock.now(),
-            expires_at: None,
-            revoked_at: None,
-        };
         let table = table("table");
-        table.put_token(TOKEN, &known).await.expect("a token can be stored");
+        admin.admit(USER, TOKEN, "of the benchmark").await.expect("a token can be stored");
         Self { table, client: Client::new(modbox_http::router(api)).with_token(TOKEN) }
     }
 
@@ -147,7 +142,7 @@ impl Bench {
     }
 
     async fn by_table(&self, operation: Operation, id: Option<SandboxId>) -> SandboxId {
-        let token = self.table.token(TOKEN).await.expect("the table answers");
+        let token = self.table.token(&TokenHash::of(TOKEN)).await.expect("the table answers");
         assert!(token.is_some_and(|token| token.user.as_str() == USER));
         let Some(id) = id else {
             let row = row();

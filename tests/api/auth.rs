@@ -73,16 +73,18 @@ async fn what_cannot_be_an_api_token_is_refused_without_a_look() {
 #[tokio::test(start_paused = true)]
 async fn a_revoked_token_opens_nothing() {
     let world = World::start().await;
-    let now = world.now();
-    let ann = world.user_with("ann", |token| token.revoked_at = Some(now)).await;
+    world.user("ann").await;
+    let made = world.stack.admin.create_token("ann", None, None).await.unwrap();
+    let ann = world.guest().with_token(&made.text);
+    ann.get("/sandboxes").await.expect(200);
+    world.stack.admin.revoke_token(made.token.hash.id()).await.unwrap();
     is_refused_everywhere(&world, &ann, "token_revoked").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_opens_until_the_moment_it_expires() {
     let world = World::start().await;
-    let at = world.now() + Duration::from_secs(60);
-    let ann = world.user_with("ann", |token| token.expires_at = Some(at)).await;
+    let ann = world.user_for("ann", Duration::from_secs(60)).await;
     world.pass(Duration::from_millis(59_999)).await;
     ann.get("/sandboxes").await.expect(200);
     world.pass(Duration::from_millis(1)).await;
@@ -93,8 +95,7 @@ async fn a_token_opens_until_the_moment_it_expires() {
 #[tokio::test(start_paused = true)]
 async fn a_token_is_read_whatever_the_case_of_its_scheme() {
     let world = World::start().await;
-    let at = world.now() + Duration::from_secs(60);
-    let ann = world.user_with("ann", |token| token.expires_at = Some(at)).await;
+    let ann = world.user_for("ann", Duration::from_secs(60)).await;
     ann.get("/sandboxes").await.expect(200);
     let token = "mbx_spelt";
     world.stack.admit("ann", token).await.unwrap();

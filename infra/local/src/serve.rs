@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use modbox_control::{SystemClock, SystemIds};
+use modbox_control::{AdminError, SystemClock, SystemIds};
 use modbox_sandbox::{Clock, Ids};
 use tokio::{
     net::TcpListener,
@@ -28,6 +28,9 @@ use crate::{
     secrets,
     stack::{self, Parts, Stack},
 };
+
+/// The name of the user to whom the machine belongs.
+const USER: &str = "local";
 
 /// How long tasks may take to end by themselves, and everything together, once the program is told to end.
 const GRACE: Duration = Duration::from_millis(2_500);
@@ -56,6 +59,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Error> {
 
 fn start(error: impl ToString) -> Error {
     Error::Start(error.to_string())
+}
+
+/// The machine's user. One who was revoked stays so: the table is not the machine's alone.
+fn refused(error: AdminError) -> Error {
+    match error {
+        AdminError::UserRevoked(_) => {
+            start(format_args!("{error} with modbox-admin; choose another data folder with --data"))
+        }
+        error => start(error),
+    }
 }
 
 async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
@@ -88,7 +101,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         ids,
     })
     .map_err(start)?;
-    stack.admit("local", &token).await.map_err(start)?;
+    stack.admit_instead(USER, &token).await.map_err(refused)?;
 
     let welcome = Welcome {
         api: api.local_addr().map_err(start)?,

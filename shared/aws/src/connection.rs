@@ -1,3 +1,6 @@
+#[cfg(feature = "profile")]
+mod profile;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
@@ -7,9 +10,13 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_http_client::tls;
 
+#[cfg(feature = "profile")]
+pub use profile::{NotConfigured, Place};
+
 /// How AWS is reached: one HTTP client, one set of credentials, one endpoint for all services.
 ///
-/// Everything comes from the environment that Lambda sets; no profile is read and no metadata service is asked.
+/// For a function everything comes from the environment that Lambda sets; no profile is read and no metadata service
+/// is asked. For a program that people start, see the feature `profile`.
 #[derive(Clone, Debug)]
 pub struct Connection {
     region: Region,
@@ -44,15 +51,18 @@ impl Connection {
             None,
             "environment",
         );
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
         Ok(Self {
             region: Region::new(variable("AWS_REGION").or_else(|_| variable("AWS_DEFAULT_REGION"))?),
             credentials: SharedCredentialsProvider::new(credentials),
             endpoints: Endpoints::from_env(),
-            http,
+            http: Self::https(),
         })
+    }
+
+    fn https() -> SharedHttpClient {
+        aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https()
     }
 
     /// Connects through `http` alone, whatever the region and the credentials.

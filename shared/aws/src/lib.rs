@@ -15,3 +15,6 @@ pub mod tasks;
 
 pub use connection::{Connection, MissingVariable};
 pub use error::Error;
+
+#[cfg(feature = "profile")]
+pub use connection::{NotConfigured, Place};

@@ -9,18 +9,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use futures::future::BoxFuture;
-use modbox_aws::{
-    Connection,
-    bus::Bus as EventBus,
-    queue::DeadLetters,
-    table::{Table, Token},
-    tasks::Tasks,
-};
+use modbox_aws::{Connection, bus::Bus as EventBus, queue::DeadLetters, table::Table, tasks::Tasks};
 use modbox_control::{
-    Api, Control, Keys, Launcher, Observer, Reaper,
+    Admin, AdminError, Api, Control, Keys, Launcher, Observer, Reaper,
     settings::{Environment, InvalidSetting},
 };
-use modbox_sandbox::{Clock, Ids, UserId};
+use modbox_sandbox::{Clock, Ids};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -81,8 +75,9 @@ pub struct Stack {
     pub bus: Arc<Bus>,
     pub queue: Arc<Queue>,
     pub table: Table,
+    /// Who may call: users and their tokens.
+    pub admin: Admin,
     api: Api,
-    clock: Arc<dyn Clock>,
     pump: Pump,
     sweep: Schedule,
     schedule: Running,
@@ -151,6 +146,7 @@ impl Stack {
         Ok(Self {
             api: functions.api()?,
             table: functions.table("local"),
+            admin: Admin::new(functions.control("local")),
             pump: Pump::start(stream, mappings),
             schedule: schedule.clone().start(),
             sweep: schedule,
@@ -160,7 +156,6 @@ impl Stack {
             ecs,
             bus,
             queue,
-            clock: Arc::clone(&parts.clock),
             dynamo: Arc::clone(&parts.dynamo),
             cloud,
         })
@@ -171,15 +166,23 @@ impl Stack {
         modbox_http::router(self.api.clone())
     }
 
-    /// Lets a user in with an API token.
-    pub async fn admit(&self, user: &str, token: &str) -> Result<(), modbox_aws::Error> {
-        let known = Token {
-            user: UserId::new(user),
-            created_at: self.clock.now(),
-            expires_at: None,
-            revoked_at: None,
-        };
-        self.table.put_token(token, &known).await
+    /// Lets a user in with an API token, beside the tokens that the user has.
+    pub async fn admit(&self, user: &str, token: &str) -> Result<(), AdminError> {
+        self.admin.admit(user, token, "admitted").await.map(drop)
+    }
+
+    /// Lets a user in with this token in place of the one that was let in so before; tokens made by others stay.
+    pub async fn admit_instead(&self, user: &str, token: &str) -> Result<(), AdminError> {
+        const DESCRIPTION: &str = "the token of modbox-local";
+        let admitted = self.admin.admit(user, token, DESCRIPTION).await?;
+        for earlier in self.admin.list_tokens(user).await? {
+            let replaced =
+                earlier.description.as_deref() == Some(DESCRIPTION) && earlier.hash != admitted.hash;
+            if replaced && earlier.revoked_at.is_none() {
+                self.admin.revoke_token(earlier.hash.id()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The dead letters, as they were sent.

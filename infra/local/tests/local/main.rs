@@ -81,6 +81,7 @@ fn shared() -> Vec<Trial> {
         ends::a_sandbox_destroyed_while_it_starts_never_runs,
         start::the_token_is_generated_once_and_kept_for_its_owner,
         start::a_token_may_be_given,
+        start::a_token_that_is_given_replaces_the_one_before,
         start::a_token_of_another_form_is_a_usage_error_that_does_not_repeat_it,
         start::an_address_that_is_taken_names_its_flag,
         start::a_data_folder_is_used_by_one_at_a_time,

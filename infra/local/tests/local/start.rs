@@ -72,6 +72,25 @@ pub(crate) fn a_token_may_be_given() {
     assert!(!machine.data().join("token").exists());
 }
 
+pub(crate) fn a_token_that_is_given_replaces_the_one_before() {
+    let mut machine = Machine::start();
+    let generated = machine.token.clone();
+    assert_eq!(machine.terminate().0.code(), Some(0));
+    for (given, refused) in [("mbx_given-first", generated.as_str()), ("mbx_given-second", "mbx_given-first")]
+    {
+        machine.run(|command| {
+            command.args(["--token", given]);
+        });
+        assert_eq!((status_with(&machine, Some(given)), status_with(&machine, Some(refused))), (200, 401));
+        assert_eq!(machine.terminate().0.code(), Some(0));
+    }
+    machine.run(|_| {});
+    assert_eq!(machine.token, generated);
+    let (kept, given) =
+        (status_with(&machine, Some(&generated)), status_with(&machine, Some("mbx_given-second")));
+    assert_eq!((kept, given), (200, 401), "one that is asked for again is let in again");
+}
+
 pub(crate) fn a_token_of_another_form_is_a_usage_error_that_does_not_repeat_it() {
     for wrong in ["sbx_hunter2hunter2", "mbx_hunter2 hunter2", "hunter2", "mbx_"] {
         let refused = Machine::new().refused(["--listen", "127.0.0.1:0", "--token", wrong]);

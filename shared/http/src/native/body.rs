@@ -155,6 +155,10 @@ impl Checks {
         self.add(Issue::new(&["header", header], message, "value_error"));
     }
 
+    pub(super) fn query_fault(&mut self, parameter: &str, message: impl Into<String>, kind: &'static str) {
+        self.add(Issue::new(&["query", parameter], message, kind));
+    }
+
     pub(super) fn done(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.0)) }
     }

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use utoipa::{
-    Modify, OpenApi, ToSchema as _,
+    IntoResponses as _, Modify, OpenApi, ToSchema as _,
     openapi::{
-        self, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, Schema, Type,
+        self, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, Schema, SchemaFormat, Type,
         link::Link,
-        path::{Operation, PathItem},
+        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
         request_body::RequestBody,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
 use super::{
-    destroy, detail, envelope, extend, health, kill, list, monitoring, provision, refusals::refusals,
-    sidecar, status, wait, wire::ProvisionResponse,
+    destroy, detail, envelope, extend, health, kill, list, monitoring, provision, realm,
+    refusals::{BadQuery, refusals},
+    sidecar, status, wait,
+    wire::ProvisionResponse,
 };
 use crate::openapi as served;
 
@@ -41,6 +43,7 @@ Every error has the form of `ErrorResponse`; where no operation answers, the cod
         destroy::destroy_by_name,
         detail::detail,
         status::status_by_name,
+        realm::list_realm,
         list::list,
         provision::create,
         detail::get,
@@ -92,6 +95,13 @@ struct Everywhere;
 
 impl Modify for Everywhere {
     fn modify(&self, document: &mut openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            // A realm is beyond workspaces.
+            let scoped = |operation: &&mut Operation| {
+                operation.security.is_none() && !path.starts_with("/sandboxes/realm/")
+            };
+            operations(item).filter(scoped).for_each(scope);
+        }
         for operation in document.paths.paths.values_mut().flat_map(operations) {
             operation.responses.responses.values_mut().for_each(tell_request_id);
             if let Some(body) = &mut operation.request_body {
@@ -101,6 +111,19 @@ impl Modify for Everywhere {
         let shared = document.components.iter_mut().flat_map(|components| components.responses.values_mut());
         shared.for_each(tell_request_id);
     }
+}
+
+/// A user's operation, which may name the workspace that it means.
+fn scope(operation: &mut Operation) {
+    let uuid =
+        ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::Custom("uuid".to_owned())));
+    let header = ParameterBuilder::new()
+        .name("X-Workspace-Id")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("The workspace that is meant; the caller's own if absent. There is no other yet."))
+        .schema(Some(uuid));
+    operation.parameters.get_or_insert_default().push(header.build());
+    operation.responses.responses.extend(BadQuery::responses());
 }
 
 fn tell_request_id(response: &mut RefOr<Response>) {

@@ -1,6 +1,7 @@
 //! The Modbox API, both generations of its sandbox routes.
 
 mod body;
+mod cursor;
 mod destroy;
 mod detail;
 mod document;
@@ -12,6 +13,7 @@ mod kill;
 mod list;
 mod monitoring;
 mod provision;
+mod realm;
 mod refusals;
 mod sidecar;
 mod status;
@@ -45,6 +47,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/sandboxes/destroy", post(destroy::destroy_by_name))
         .route("/sandboxes/detail/{sandbox_id}", get(detail::detail))
         .route("/sandboxes/status/{task_id}", get(status::status_by_name))
+        .route("/sandboxes/realm/{realm}", get(realm::list_realm))
         // Keyed by id.
         .route("/sandboxes", get(list::list).post(provision::create))
         .route("/sandboxes/{sandbox_id}", get(detail::get).delete(destroy::destroy))

@@ -18,11 +18,11 @@ use utoipa::{
 use super::{
     body::{Body, Checks, integer},
     idempotency_key::{IdempotencyKey, idempotency_key},
-    refusals::{BadBody, Guarded, Unacceptable},
+    refusals::{BadBody, Forbidden, Guarded, Unacceptable},
     wire::{ProvisionResponse, SandboxEndpoint, SandboxStatusEnum, api_url, capabilities, iso},
 };
 use crate::{
-    auth::Caller,
+    auth::Member,
     error::{ApiError, excerpt},
     origin::Origin,
 };
@@ -68,12 +68,12 @@ pub(super) struct ProvisionRequest {
     request_body = Option<ProvisionRequest>,
     responses(
         (status = 200, description = "it is accepted, now or under the same key before", body = ProvisionResponse),
-        Unacceptable, Guarded, BadBody,
+        Unacceptable, Guarded, Forbidden, BadBody,
     ),
 )]
 pub(super) async fn provision(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Origin(api_url): Origin,
     headers: HeaderMap,
     Body(request): Body<ProvisionRequest>,
@@ -92,12 +92,12 @@ pub(super) async fn provision(
     responses(
         (status = 201, description = "it is accepted", body = ProvisionResponse),
         (status = 200, description = "it was accepted under the same Idempotency-Key before", body = ProvisionResponse),
-        Unacceptable, Guarded, BadBody,
+        Unacceptable, Guarded, Forbidden, BadBody,
     ),
 )]
 pub(super) async fn create(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Origin(api_url): Origin,
     headers: HeaderMap,
     Body(request): Body<ProvisionRequest>,

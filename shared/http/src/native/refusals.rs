@@ -14,6 +14,9 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 /// Of every operation that asks who calls.
 pub(super) struct Guarded;
 
+/// Of every operation that somebody's workspace or role keeps from.
+pub(super) struct Forbidden;
+
 /// Of every operation on one sandbox.
 pub(super) struct NotFound;
 
@@ -29,6 +32,12 @@ pub(super) struct Unacceptable;
 impl IntoResponses for Guarded {
     fn responses() -> Responses {
         named([("401", "Unauthorized"), ("500", "InternalError"), ("503", "Unavailable")])
+    }
+}
+
+impl IntoResponses for Forbidden {
+    fn responses() -> Responses {
+        named([("403", "Forbidden")])
     }
 }
 
@@ -68,11 +77,14 @@ pub(super) fn refusals() -> Responses {
         .build();
     let tokens = "`unauthenticated`: no Bearer token came. `invalid_token`, `token_revoked`, `token_expired`: it opens \
                   nothing";
+    let foreign = "`workspace_forbidden`: the workspace is not the caller's. `insufficient_role`: a realm is listed for \
+                   the role `tenant_admin` alone";
     let conflict = "`sandbox_name_conflict`: a live sandbox of the caller's has the name. `conflict`: the \
                     Idempotency-Key was used for another request within the last 24 hours";
     let all = [
         ("BadRequest", refusal("`bad_request`: the body broke off")),
         ("Unauthorized", refusal(tokens).header("WWW-Authenticate", challenge)),
+        ("Forbidden", refusal(foreign)),
         ("SandboxNotFound", refusal("`sandbox_not_found`: there is none, or it is somebody else's")),
         ("ImageNotFound", refusal("`image_not_found`: there is no image of that `image_id`")),
         ("NotCreated", refusal(conflict)),

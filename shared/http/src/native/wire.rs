@@ -139,8 +139,10 @@ pub(super) struct SandboxDetail {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SandboxListResponse {
     pub(super) sandboxes: Vec<SandboxListItem>,
-    /// How many sandboxes this answer has.
+    /// How many there are in this answer.
     pub(super) total: usize,
+    /// Ours: where to go on; null when nothing follows.
+    pub(super) next_cursor: Option<String>,
 }
 
 /// What a sandbox has said and used, oldest first.
