@@ -43,6 +43,22 @@ async fn without_a_token_every_route_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_says_what_would_be_let_in() {
+    let world = World::start().await;
+    for (caller, challenge) in [
+        (world.guest(), "Bearer"),
+        (world.guest().with_header("authorization", "Basic bWJ4Og=="), "Bearer"),
+        (world.guest().with_token("mbx_nobody"), r#"Bearer error="invalid_token""#),
+    ] {
+        let answer = caller.get("/sandboxes").await;
+        answer.expect(401);
+        assert_eq!(answer.header("www-authenticate"), Some(challenge));
+    }
+    let ann = world.user("ann").await;
+    assert_eq!(ann.get("/sandboxes/nobody").await.header("www-authenticate"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_scheme_or_an_empty_token_is_none() {
     let world = World::start().await;
     for value in ["Basic bWJ4Og==", "Bearer", "Bearer ", "mbx_1", "", "Bearer\tmbx_1"] {
