@@ -1,6 +1,9 @@
 //! What the documents name is there.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 const DOCUMENTS: [&str; 5] = ["README.md", "ARCHITECTURE.md", "API.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 const FOLDERS: [&str; 6] = ["functions/", "shared/", "infra/", "sandbox/", "tests/", ".ci/"];
@@ -49,6 +52,7 @@ fn the_architecture_names_every_package() {
         "functions/launcher",
         "functions/reaper",
         "functions/observer",
+        "infra/admin",
         "infra/local",
         "sandbox/runtime",
         "sandbox/sidecar",
@@ -58,4 +62,42 @@ fn the_architecture_names_every_package() {
         assert!(root().join(package).join("Cargo.toml").exists(), "{package}");
         assert!(text.contains(&format!("`{package}`")), "ARCHITECTURE.md does not name {package}");
     }
+}
+
+/// Every code in the sources of an error: what stands right behind a status, or behind the name of a constructor.
+fn codes_in(source: &str) -> BTreeSet<String> {
+    let behind_status = source.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(','));
+    let behind_status = behind_status.map(|(_, rest)| rest);
+    let by_name = ["unauthorized(", "forbidden(", "=> ("];
+    let behind_name = by_name.iter().flat_map(|name| source.split(name).skip(1));
+    let literals = behind_status.chain(behind_name).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    let codes = literals.filter_map(|rest| rest.split('"').next());
+    let is_code = |code: &&str| code.len() > 4 && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    codes.filter(is_code).map(ToOwned::to_owned).collect()
+}
+
+fn sources(folder: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            true => texts.extend(sources(&entry.path())),
+            false => texts.push(std::fs::read_to_string(entry.path()).unwrap()),
+        }
+    }
+    texts
+}
+
+#[test]
+fn the_table_of_errors_is_complete() {
+    let in_source: BTreeSet<String> =
+        sources(&root().join("shared/http/src")).iter().flat_map(|text| codes_in(text)).collect();
+    let api = document("API.md");
+    // What is inside a sandbox has a table of its own.
+    let section = api.split("\n## ").find(|section| section.starts_with("Errors")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| 4") || line.starts_with("| 5"));
+    let codes =
+        rows.filter_map(|row| row.split('|').nth(2)).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let in_table: BTreeSet<String> = codes.map(ToOwned::to_owned).collect();
+    assert!(in_source.len() > 15, "the sources are read wrongly: {in_source:?}");
+    assert_eq!(in_source, in_table);
 }

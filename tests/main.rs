@@ -2,4 +2,6 @@
 
 mod api;
 mod docs;
+mod events;
 mod lifecycle;
+mod openapi;

@@ -47,6 +47,9 @@ impl Stage {
 fn in_form(answer: &Answer) -> Result<(), TestCaseError> {
     prop_assert!(!answer.status.is_server_error(), "{}", answer.text());
     prop_assert!(answer.header("x-request-id").is_some());
+    if answer.status.is_success() && answer.header("content-type") == Some("text/html; charset=utf-8") {
+        return Ok(());
+    }
     let body = answer.json();
     if answer.status.is_client_error() {
         prop_assert!(body["error"]["code"].is_string(), "{body}");
@@ -121,7 +124,7 @@ fn any_body_on_any_route_is_answered() {
     let stage = Stage::set();
     let outcome = runner(600).run(&(any_route(), body()), |(route, body)| {
         let path = route.path_to(&stage.id, "one");
-        in_form(&stage.send(route.method(), (&path, stage.caller(&route)), &body))
+        in_form(&stage.send(route.method.clone(), (&path, stage.caller(&route)), &body))
     });
     outcome.unwrap();
 }
@@ -144,7 +147,7 @@ fn any_header_on_any_route_is_answered() {
     let inputs = (any_route(), sample::select(names.to_vec()), header_value());
     let outcome = runner(600).run(&inputs, |(route, name, value)| {
         let client = stage.caller(&route).with_header(name, value);
-        in_form(&stage.send(route.method(), (&route.path_to(&stage.id, "one"), &client), b"{}"))
+        in_form(&stage.send(route.method.clone(), (&route.path_to(&stage.id, "one"), &client), b"{}"))
     });
     outcome.unwrap();
 }

@@ -49,6 +49,20 @@ async fn destroy_costs_three_calls_by_id_and_four_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn monitoring_costs_one_call_more_for_each_of_logs_and_metrics() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let id = ann.create(json!({"task_id": "one"})).await;
+    world.settle().await;
+    world.say(&id, "main", "hello").await;
+    world.say(&id, "deadline", r#"{"cpu_seconds":1.0,"memory_bytes":1}"#).await;
+    let path = format!("/sandboxes/{id}/monitoring");
+    assert_eq!(cost(&world, ann.get(&path)).await, 4);
+    assert_eq!(cost(&world, ann.get(&format!("{path}?include=metrics"))).await, 3);
+    assert_eq!(cost(&world, ann.get(&format!("{path}?include=logs&stream=stderr"))).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn list_costs_three_calls_for_a_hundred() {
     let world = World::start().await;
     let ann = world.user("ann").await;
@@ -59,7 +73,7 @@ async fn list_costs_three_calls_for_a_hundred() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_api_calls_nothing_but_dynamodb() {
+async fn the_api_calls_nothing_but_dynamodb_and_for_monitoring_cloudwatch_logs() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     for (name, route) in ALL.iter().enumerate() {
@@ -67,11 +81,11 @@ async fn the_api_calls_nothing_but_dynamodb() {
         let id = ann.create(json!({"task_id": name})).await;
         world.settle().await;
         let client = if route.guard == Guard::Task { world.sidecar(&id) } else { ann.clone() };
-        route.call(&client, &id, &name).await;
+        let (_, calls) = world.counting("api", route.call(&client, &id, &name)).await;
+        assert_eq!(calls.contains_key("GetLogEvents"), route.path.contains("monitoring"), "{route:?}");
     }
-    let dynamodb = ["BatchGetItem", "GetItem", "PutItem", "Query", "TransactWriteItems"];
+    let known = ["BatchGetItem", "GetItem", "GetLogEvents", "PutItem", "Query", "TransactWriteItems"];
     let calls = world.calls();
-    let others =
-        calls.keys().filter(|(by, operation)| by == "api" && !dynamodb.contains(&operation.as_str()));
+    let others = calls.keys().filter(|(by, operation)| by == "api" && !known.contains(&operation.as_str()));
     assert_eq!(others.count(), 0, "{calls:?}");
 }

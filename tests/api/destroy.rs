@@ -1,4 +1,4 @@
-//! POST /sandboxes/destroy and DELETE /sandboxes/{sandbox}.
+//! POST /sandboxes/destroy and DELETE /sandboxes/{sandbox_id}.
 
 use std::time::Duration;
 

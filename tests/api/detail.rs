@@ -1,4 +1,4 @@
-//! GET /sandboxes/detail/{sandbox} and GET /sandboxes/{sandbox}.
+//! GET /sandboxes/detail/{sandbox_id} and GET /sandboxes/{sandbox_id}.
 
 use std::time::Duration;
 
@@ -58,11 +58,13 @@ async fn a_running_sandbox_has_the_address_that_its_creator_was_told() {
         ".id" => "[id]",
         ".sandbox_url" => "[url]",
         ".capabilities.exec" => "[url]",
+        ".capabilities.files" => "[url]",
         ".updated_at" => "[time]",
     }, @r#"
     {
       "capabilities": {
-        "exec": "[url]"
+        "exec": "[url]",
+        "files": "[url]"
       },
       "created_at": "2027-01-15T08:00:00.200Z",
       "created_by": "ann",

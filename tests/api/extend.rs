@@ -1,4 +1,4 @@
-//! POST /sandboxes/{sandbox}/extend.
+//! POST /sandboxes/{sandbox_id}/extend.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! POST /sandboxes/{sandbox}/kill.
+//! POST /sandboxes/{sandbox_id}/kill.
 
 use modbox_tests::World;
 use serde_json::json;

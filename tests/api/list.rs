@@ -29,7 +29,10 @@ async fn one_of_each(world: &World, client: &Client) {
 async fn it_begins_empty() {
     let world = World::start().await;
     let ann = world.user("ann").await;
-    assert_eq!(ann.get("/sandboxes").await.expect(200), json!({"sandboxes": [], "total": 0}));
+    assert_eq!(
+        ann.get("/sandboxes").await.expect(200),
+        json!({"sandboxes": [], "total": 0, "next_cursor": null})
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,6 +49,7 @@ async fn the_newest_is_first_and_the_destroyed_stay() {
         ".sandboxes[2].destroyed_at" => "[time]",
     }, @r#"
     {
+      "next_cursor": null,
       "sandboxes": [
         {
           "created_at": "[time]",
@@ -164,5 +168,5 @@ async fn other_parameters_are_ignored() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     ann.create(json!({"task_id": "one"})).await;
-    assert_eq!(names(&ann, "?colour=red&limit=0").await, ["one"]);
+    assert_eq!(names(&ann, "?colour=red&offset=1").await, ["one"]);
 }

@@ -20,6 +20,7 @@ async fn both_generations_answer_the_same_each_with_its_own_status() {
         let base = answer["endpoint"]["base_url"].as_str().unwrap();
         assert_eq!(answer["endpoint"]["api_url"], format!("{base}/modbox/api"));
         assert_eq!(answer["capabilities"]["exec"], format!("{base}/modbox/api/exec"));
+        assert_eq!(answer["capabilities"]["files"], format!("{base}/modbox/api/files"));
         let token = answer["endpoint"]["access_token"].as_str().unwrap();
         assert!(token.starts_with("sbx_") && token.len() == 68, "{token}");
         allow_duplicates! {
@@ -29,10 +30,12 @@ async fn both_generations_answer_the_same_each_with_its_own_status() {
                 ".endpoint.api_url" => "[url]",
                 ".endpoint.access_token" => "[token]",
                 ".capabilities.exec" => "[url]",
+                ".capabilities.files" => "[url]",
             }, @r#"
             {
               "capabilities": {
-                "exec": "[url]"
+                "exec": "[url]",
+                "files": "[url]"
               },
               "endpoint": {
                 "access_token": "[token]",

@@ -1,4 +1,4 @@
-//! GET /sandboxes/{sandbox}/deadline and POST /sandboxes/{sandbox}/ready: what the sidecars of a task ask and tell.
+//! GET /sandboxes/{sandbox_id}/deadline and POST /sandboxes/{sandbox_id}/ready: what the sidecars of a task ask and tell.
 
 use std::time::Duration;
 

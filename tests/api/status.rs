@@ -1,4 +1,4 @@
-//! GET /sandboxes/status/{task_id} and GET /sandboxes/{sandbox}/status.
+//! GET /sandboxes/status/{task_id} and GET /sandboxes/{sandbox_id}/status.
 
 use modbox_tests::{Client, World};
 use serde_json::{Value, json};

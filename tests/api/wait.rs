@@ -1,4 +1,4 @@
-//! POST /sandboxes/wait and POST /sandboxes/{sandbox}/wait.
+//! POST /sandboxes/wait and POST /sandboxes/{sandbox_id}/wait.
 
 use std::time::Duration;
 

@@ -3,41 +3,23 @@
 Everything is on the root of the client and keyed by task_id; only a 422 has an error class of its own.
 """
 
-import datetime
 import importlib.metadata
-import time
 import typing
 
-import httpx
 from modbox import ModboxApi, UnprocessableEntityError
 from modbox.core.api_error import ApiError
 from modbox.types import HttpValidationError
 
+import by_name
 import world
 
 
-class Story(world.Facts):
-    def setUp(self) -> None:
-        self.client = ModboxApi(base_url=world.URL, token=world.TOKEN)
-        self.other = ModboxApi(base_url=world.URL, token=world.OTHER_TOKEN)
+class Version(world.Facts):
+    def connect(self, token: typing.Optional[str], **more) -> ModboxApi:
+        return ModboxApi(base_url=world.URL, token=token, **more)
 
-    def provision(self, name: str, **more):
-        """A sandbox that is destroyed when the fact is known."""
-        given = {"ttl_seconds": world.TTL} | more
-        provisioned = self.client.provision_sandbox(task_id=name, **given)
-        self.addCleanup(self.client.destroy_sandbox, task_id=name)
-        return provisioned
-
-    def running(self, of: str, **more):
-        """Its name and its detail."""
-        name = world.a_name(of)
-        provisioned = self.provision(name, **more)
-        waited = self.client.wait_for_sandbox(task_id=name, timeout=world.READY, poll_interval=1)
-        self.assertTrue(waited.ready, waited)
-        return name, self.client.get_sandbox(provisioned.sandbox_id)
-
-    def refused(self, status: int, code: str, call, *args, **more) -> ApiError:
-        """The plain error that this version raises for all but 422."""
+    def refused(self, status: int, code: str, call: typing.Callable, *args, **more) -> dict:
+        """The error in the plain one that this version raises for all but 422."""
         with self.assertRaises(ApiError) as caught:
             call(*args, **more)
         error = caught.exception
@@ -45,187 +27,37 @@ class Story(world.Facts):
         self.assertEqual((error.status_code, error.body["error"]["code"]), (status, code))
         self.assertEqual(error.body["detail"], error.body["error"]["message"])
         self.assertEqual(error.headers["x-request-id"], error.body["error"]["request_id"])
-        return error
+        return error.body["error"]
 
-    def invalid(self, field: list, call, *args, **more) -> None:
+    def unauthorized(self, code: str, call: typing.Callable, *args, **more) -> None:
+        self.refused(401, code, call, *args, **more)
+
+    def conflict(self, code: str, call: typing.Callable, *args, **more) -> dict:
+        return self.refused(409, code, call, *args, **more)
+
+    def missing(self, call: typing.Callable, *args, **more) -> None:
+        self.refused(404, "sandbox_not_found", call, *args, **more)
+
+    def invalid(self, field: str, call: typing.Callable, *args, **more) -> None:
+        """In the list that this generation parses."""
         with self.assertRaises(UnprocessableEntityError) as caught:
             call(*args, **more)
         body = caught.exception.body
         self.assertIsInstance(body, HttpValidationError)
-        self.assertEqual([fault.loc for fault in body.detail], [field])
+        self.assertEqual([fault.loc for fault in body.detail], [field.split(".")])
         self.assertTrue(body.detail[0].msg and body.detail[0].type)
 
 
-class Lifecycle(Story):
+class Lifecycle(Version, by_name.Lifecycle):
     def test_it_is_version_0_0_10(self) -> None:
         self.assertEqual(importlib.metadata.version("modbox-sdk"), "0.0.10")
 
     def test_health_answers(self) -> None:
-        self.assertIsNotNone(self.client.health_check())
-
-    def test_provision_answers_before_the_sandbox_runs(self) -> None:
-        provisioned = self.provision(world.a_name("accepted"))
-        self.assert_whole(provisioned)
-        self.assertIs(provisioned.success, True)
-        self.assertEqual(provisioned.status, "provisioning")
-        self.assertIsNone(provisioned.sandbox_url)
-        self.assertIsNone(provisioned.error)
-        self.assert_uuid(provisioned.sandbox_id)
-
-    def test_wait_ends_when_the_sandbox_is_ready(self) -> None:
-        name = world.a_name("waited")
-        self.provision(name)
-        waited = self.client.wait_for_sandbox(task_id=name, timeout=world.READY)
-        self.assert_whole(waited)
-        self.assertIs(waited.ready, True)
-        self.assertLess(waited.elapsed_seconds, world.READY)
-
-    def test_detail_shows_a_running_sandbox(self) -> None:
-        name, detail = self.running("detailed")
-        self.assert_whole(detail)
-        self.assertEqual((detail.name, detail.status), (name, "running"))
-        self.assert_uuid(detail.id)
-        self.assertTrue(detail.sandbox_url and detail.image and detail.created_by)
-        self.assertEqual(detail.created_at.utcoffset(), datetime.timedelta(0))
-        self.assertLessEqual(detail.created_at, detail.updated_at)
-        self.assertIsNone(detail.destroyed_at)
-
-    def test_detail_takes_the_task_id_too(self) -> None:
-        name, detail = self.running("by-name")
-        self.assertEqual(self.client.get_sandbox(name).id, detail.id)
-
-    def test_status_says_whether_it_is_ready(self) -> None:
-        name, _ = self.running("status")
-        status = self.client.get_sandbox_status(name)
-        self.assert_whole(status)
-        self.assertEqual((status.ready, status.error), (True, None))
-        self.assertTrue(status.name)
-
-    def test_list_narrows_by_status(self) -> None:
-        name, detail = self.running("listed")
-
-        def listed(status: typing.Optional[str]) -> bool:
-            page = self.client.list_sandboxes(status=status)
-            self.assert_whole(page)
-            self.assertEqual(page.total, len(page.sandboxes))
-            self.assertTrue(all(status in (None, item.status) for item in page.sandboxes))
-            return detail.id in [item.id for item in page.sandboxes]
-
-        statuses = [None, "provisioning", "running", "destroyed"]
-        self.assertEqual([listed(status) for status in statuses], [True, False, True, False])
-        self.client.destroy_sandbox(task_id=name)
-        self.assertEqual([listed(status) for status in statuses], [True, False, False, True])
-
-    def test_list_is_newest_first(self) -> None:
-        ids = [self.provision(world.a_name("ordered")).sandbox_id for _ in range(3)]
-        listed = [item.id for item in self.client.list_sandboxes().sandboxes if item.id in ids]
-        self.assertEqual(listed, ids[::-1])
-
-    def test_a_command_sees_the_variables_that_were_given(self) -> None:
-        # As users of this generation do it: a key of their own, and the URL that detail shows.
-        given = {"SANDBOX_API_KEY": "a-key-of-my-own", "GREETING": "hello", "ABSENT": None}
-        _, detail = self.running("variables", env_vars=given)
-        command = 'echo "$GREETING ${ABSENT-unset}"; exit 3'
-        ran = world.execute(f"{detail.sandbox_url}/modbox/api", "a-key-of-my-own", command)
-        self.assertEqual((ran["stdout"], ran["stderr"], ran["exitCode"]), ("hello unset\n", "", 3))
-
-    def test_the_sandbox_lets_nobody_in_without_its_token(self) -> None:
-        _, detail = self.running("closed")
-        for token in [world.TOKEN, "sbx_guessed"]:
-            with self.assertRaisesRegex(Exception, "HTTP Error 401"):
-                world.execute(f"{detail.sandbox_url}/modbox/api", token, "true")
-
-    def test_destroy_can_be_repeated(self) -> None:
-        name, detail = self.running("destroyed")
-        for _ in range(2):
-            destroyed = self.client.destroy_sandbox(task_id=name)
-            self.assert_whole(destroyed)
-            self.assertEqual((destroyed.success, destroyed.error), (True, None))
-        after = self.client.get_sandbox(detail.id)
-        self.assert_whole(after)
-        self.assertEqual((after.status, after.sandbox_url), ("destroyed", None))
-        self.assertGreaterEqual(after.destroyed_at, after.created_at)
-        self.assertIs(self.client.get_sandbox_status(name).ready, False)
-
-    def test_the_url_of_a_destroyed_sandbox_is_dead_within_a_second(self) -> None:
-        name, detail = self.running("dead")
-        self.client.destroy_sandbox(task_id=name)
-        self.assertTrue(world.refuses_connections(f"{detail.sandbox_url}/healthz", within=1))
-
-    def test_a_wait_for_a_destroyed_sandbox_ends_at_once(self) -> None:
-        name = world.a_name("over")
-        self.provision(name)
-        self.client.destroy_sandbox(task_id=name)
-        began = time.monotonic()
-        self.assertIs(self.client.wait_for_sandbox(task_id=name, timeout=world.READY).ready, False)
-        self.assertLess(time.monotonic() - began, 2)
-
-    def test_a_name_is_free_after_its_destroy(self) -> None:
-        name, first = self.running("again")
-        self.client.destroy_sandbox(task_id=name)
-        second = self.provision(name)
-        self.assertNotEqual(second.sandbox_id, first.id)
-        self.assertEqual(self.client.get_sandbox(name).id, second.sandbox_id)
-        self.assertEqual(self.client.get_sandbox(first.id).status, "destroyed")
+        self.assertIsNotNone(self.sandboxes.health_check())
 
 
-class Refusals(Story):
-    def test_a_live_name_is_taken(self) -> None:
-        name = world.a_name("taken")
-        first = self.provision(name)
-        requests = []
-        counting = httpx.Client(event_hooks={"request": [requests.append]})
-        client = ModboxApi(base_url=world.URL, token=world.TOKEN, httpx_client=counting)
-        error = self.refused(409, "sandbox_name_conflict", client.provision_sandbox, task_id=name)
-        self.assertIs(error.body["error"]["retryable"], False)
-        # The SDK retries each 409 twice, whatever the answer says of that.
-        self.assertEqual(len(requests), 3)
-        self.assertEqual(self.client.get_sandbox(name).id, first.sandbox_id)
-
-    def test_an_unknown_sandbox_is_not_found(self) -> None:
-        name = world.a_name("unknown")
-        self.refused(404, "sandbox_not_found", self.client.get_sandbox, world.UNKNOWN_ID)
-        self.refused(404, "sandbox_not_found", self.client.get_sandbox, name)
-        self.refused(404, "sandbox_not_found", self.client.get_sandbox_status, name)
-        self.refused(404, "sandbox_not_found", self.client.wait_for_sandbox, task_id=name, timeout=1)
-        self.refused(404, "sandbox_not_found", self.client.destroy_sandbox, task_id=name)
-
-    def test_invalid_fields_are_named_and_change_nothing(self) -> None:
-        name = world.a_name("invalid")
-        provision = self.client.provision_sandbox
-        self.invalid(["body", "ttl_seconds"], provision, task_id=name, ttl_seconds=59)
-        self.invalid(["body", "ttl_seconds"], provision, task_id=name, ttl_seconds=86_401)
-        self.invalid(["body", "env_vars"], provision, task_id=name, env_vars={"not a name": "x"})
-        self.invalid(["body", "env_vars"], provision, task_id=name, env_vars={"SANDBOX_API_KEY": "a b"})
-        self.invalid(["body", "image"], provision, task_id=name, image="")
-        self.invalid(["body", "image_id"], provision, task_id=name, image_id="no uuid")
-        self.invalid(["body", "task_id"], provision, task_id="")
-        self.invalid(["body", "task_id"], provision, task_id="a/b")
-        self.invalid(["body", "task_id"], provision, task_id="n" * 256)
-        self.refused(404, "sandbox_not_found", self.client.get_sandbox, name)
-        self.invalid(["body", "timeout"], self.client.wait_for_sandbox, task_id=name, timeout=601)
-        self.invalid(["query", "status"], self.client.list_sandboxes, status="paused")
-
-    def test_a_value_of_the_wrong_type_is_invalid(self) -> None:
-        name = world.a_name("mistyped")
-        self.invalid(["body", "ttl_seconds"], self.client.provision_sandbox, task_id=name, ttl_seconds="soon")
-        self.refused(404, "sandbox_not_found", self.client.get_sandbox, name)
-
-    def test_a_wrong_token_is_unauthorized(self) -> None:
-        wrong = ModboxApi(base_url=world.URL, token="mbx_nobody_has_this_token")
-        self.refused(401, "invalid_token", wrong.list_sandboxes)
-        self.refused(401, "invalid_token", wrong.provision_sandbox, task_id="wrong")
-        none = ModboxApi(base_url=world.URL)
-        self.refused(401, "unauthenticated", none.list_sandboxes)
-
-    def test_the_sandbox_of_somebody_else_is_not_found(self) -> None:
-        name, detail = self.running("foreign")
-        self.refused(404, "sandbox_not_found", self.other.get_sandbox, detail.id)
-        self.refused(404, "sandbox_not_found", self.other.get_sandbox_status, name)
-        self.refused(404, "sandbox_not_found", self.other.wait_for_sandbox, task_id=name, timeout=1)
-        self.refused(404, "sandbox_not_found", self.other.destroy_sandbox, task_id=name)
-        self.assertNotIn(detail.id, [item.id for item in self.other.list_sandboxes().sandboxes])
-        self.assertEqual(self.client.get_sandbox(detail.id).status, "running")
+class Refusals(Version, by_name.Refusals):
+    pass
 
 
 if __name__ == "__main__":

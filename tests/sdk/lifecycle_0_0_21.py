@@ -11,10 +11,10 @@ import time
 import typing
 
 import httpx
-from modbox import ModboxApi, NotFoundError, UnauthorizedError, UnprocessableEntityError
-from modbox.core.api_error import ApiError
-from modbox.types import ErrorResponse, ProvisionResponse, SandboxDetail
+from modbox import ModboxApi, NotFoundError
+from modbox.types import ProvisionResponse, SandboxDetail
 
+import typed
 import world
 
 # Unless it is about retries, a refusal is wanted at once.
@@ -34,7 +34,7 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-class Story(world.Facts):
+class Story(typed.Refused):
     def setUp(self) -> None:
         self.client = ModboxApi(base_url=world.URL, token=world.TOKEN)
         self.sandboxes = self.client.sandboxes
@@ -51,34 +51,6 @@ class Story(world.Facts):
         waited = self.sandboxes.wait_for_sandbox_canonical(created.sandbox_id, timeout=world.READY)
         self.assertTrue(waited.ready, waited)
         return created, self.sandboxes.get_sandbox_canonical(created.sandbox_id)
-
-    def refused(self, kind: type[ApiError], code: str, call: typing.Callable, *args, **more) -> typing.Any:
-        """The error in it; its form is the same for all that the SDK has a class for."""
-        with self.assertRaises(kind) as caught:
-            call(*args, **more)
-        self.assertIs(type(caught.exception), kind)
-        body, headers = caught.exception.body, caught.exception.headers
-        self.assertIsInstance(body, ErrorResponse)
-        self.assert_whole(body)
-        self.assertEqual(body.error.code, code)
-        self.assertEqual(headers["x-request-id"], body.error.request_id)
-        return body.error
-
-    def conflict(self, code: str, call: typing.Callable, *args, **more) -> None:
-        """A 409, for which the SDK has no class on these routes."""
-        with self.assertRaises(ApiError) as caught:
-            call(*args, **more)
-        self.assertIs(type(caught.exception), ApiError)
-        self.assertEqual(caught.exception.status_code, 409)
-        self.assertEqual(caught.exception.body["error"]["code"], code)
-
-    def missing(self, call: typing.Callable, *args, **more) -> None:
-        self.refused(NotFoundError, "sandbox_not_found", call, *args, **more)
-
-    def invalid(self, field: str, call: typing.Callable, *args, **more) -> None:
-        error = self.refused(UnprocessableEntityError, "validation_error", call, *args, **more)
-        self.assertEqual([fault.field for fault in error.details], [field])
-        self.assertTrue(error.details[0].issue)
 
 
 class Lifecycle(Story):
@@ -98,7 +70,7 @@ class Lifecycle(Story):
         self.assert_uuid(created.sandbox_id)
         self.assertTrue(created.endpoint.access_token.startswith("sbx_"))
         self.assertTrue(created.endpoint.api_url.startswith(created.endpoint.base_url))
-        self.assertIn("exec", created.capabilities)
+        self.assertLessEqual({"exec", "files"}, created.capabilities.keys())
 
     def test_a_sandbox_needs_nothing_given(self) -> None:
         created = self.sandboxes.create_sandbox()
@@ -175,6 +147,10 @@ class Lifecycle(Story):
         created, _ = self.running(env_vars={"SANDBOX_API_KEY": "a-key-of-my-own"})
         self.assertEqual(created.endpoint.access_token, "a-key-of-my-own")
         self.assertEqual(world.execute(created.endpoint.api_url, "a-key-of-my-own", "true")["exitCode"], 0)
+
+    def test_monitoring_shows_what_happened_in_a_sandbox_and_what_it_uses(self) -> None:
+        created, _ = self.running()
+        self.shown(self.client.observability.get_sandbox_monitoring, created)
 
     def test_the_sandbox_lets_nobody_in_without_its_token(self) -> None:
         created, _ = self.running()
@@ -326,11 +302,11 @@ class Refusals(Story):
     def test_a_wrong_token_is_unauthorized(self) -> None:
         wrong = ModboxApi(base_url=world.URL, token="mbx_nobody_has_this_token").sandboxes
         for call in [wrong.list_sandboxes, wrong.create_sandbox]:
-            self.refused(UnauthorizedError, "invalid_token", call)
+            self.unauthorized("invalid_token", call)
         for call in [wrong.get_sandbox_canonical, wrong.delete_sandbox, wrong.get_sandbox_status_canonical]:
-            self.refused(UnauthorizedError, "invalid_token", call, world.UNKNOWN_ID)
+            self.unauthorized("invalid_token", call, world.UNKNOWN_ID)
         none = ModboxApi(base_url=world.URL).sandboxes
-        self.refused(UnauthorizedError, "unauthenticated", none.list_sandboxes)
+        self.unauthorized("unauthenticated", none.list_sandboxes)
 
     def test_the_sandbox_of_somebody_else_is_not_found(self) -> None:
         name = world.a_name("foreign")

@@ -13,6 +13,9 @@ use crate::{Faults, Script, SeededIds, Simulated, TestClock, World};
 /// Never within a test; what a period must be all the same.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// How long ended sandboxes are kept.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// How one world differs from the next.
 #[derive(Debug)]
 pub struct Builder {
@@ -88,6 +91,7 @@ impl Builder {
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
             keys: keys.clone(),
+            retention: RETENTION,
             tick: self.tick,
             ttl_sweep: self.ttl_sweep,
             gate: Arc::new(faults.clone()),

@@ -20,7 +20,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(router: Router) -> Self {
+    /// A caller of this router, without a token.
+    pub fn new(router: Router) -> Self {
         let client = Self { router, headers: HeaderMap::new() };
         client.with_header("host", HOST)
     }
@@ -52,7 +53,7 @@ impl Client {
         accepted["sandbox_id"].as_str().expect("an id is text").to_owned()
     }
 
-    /// The sandbox of that id or name as `GET /sandboxes/{sandbox}` shows it.
+    /// The sandbox of that id or name as `GET /sandboxes/{sandbox_id}` shows it.
     pub async fn detail(&self, sandbox: &str) -> Value {
         self.get(&format!("/sandboxes/{sandbox}")).await.expect(200)
     }

@@ -1,9 +1,10 @@
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
-use modbox_aws::table::{Row, Token};
+use modbox_aws::table::Row;
 use modbox_control::Keys;
 use modbox_local::{
     cloud::Calls,
+    ecs::Said,
     queue::Message,
     stack::{EVENT_BUS, Stack, TABLE},
 };
@@ -50,14 +51,17 @@ impl World {
         self.guest().with_token(&token)
     }
 
-    /// A caller whose token the table knows in this way.
-    pub async fn user_with(&self, name: &str, change: impl FnOnce(&mut Token)) -> Client {
-        let text = self.fresh_token();
-        let mut token =
-            Token { user: UserId::new(name), created_at: self.now(), expires_at: None, revoked_at: None };
-        change(&mut token);
-        self.stack.table.put_token(&text, &token).await.expect("a token can be stored");
-        self.guest().with_token(&text)
+    /// Lets a user in with a token that is valid for that long.
+    pub async fn user_for(&self, name: &str, lifetime: Duration) -> Client {
+        self.user(name).await;
+        let made = self.stack.admin.create_token(name, None, Some(lifetime)).await;
+        self.guest().with_token(&made.expect("a token can be made").text)
+    }
+
+    /// The id of the user's workspace.
+    pub async fn workspace(&self, name: &str) -> String {
+        let user = self.stack.table.user(&UserId::new(name)).await.expect("the table can be read");
+        user.unwrap_or_else(|| panic!("there is no user {name}")).workspace.to_string()
     }
 
     /// A caller without a token.
@@ -141,6 +145,14 @@ impl World {
     fn calls_of(&self, caller: &str) -> BTreeMap<String, u64> {
         let of_caller = self.calls().into_iter().filter(|((by, _), _)| by == caller);
         of_caller.map(|((_, operation), count)| (operation, count)).collect()
+    }
+
+    /// Has a container of the sandbox's task say a line now.
+    pub async fn say(&self, id: &str, container: &str, text: &str) {
+        let row = self.row(id).await;
+        let task = row.sandbox.task().unwrap_or_else(|| panic!("{id} has no task"));
+        let task_id = task.arn.as_str().rsplit('/').next().unwrap_or_default();
+        self.engine.say(task_id, container, Said { at: self.now(), text: text.to_owned() });
     }
 
     /// The lifecycle events that users' automation has received, oldest first.

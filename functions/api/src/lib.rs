@@ -14,8 +14,10 @@ const BEHIND_GATEWAY: MaxWait = MaxWait(Duration::from_secs(28));
 /// Builds the function from its environment and opens its connection, so that the first request finds it warm.
 pub async fn from_env() -> Result<Router, Error> {
     let env = Environment::of_process();
-    let control = env.control(&Connection::from_env()?).await?;
-    let api = Api::new(control, env.keys()?, env.sandbox_url()?, env.default_image()?);
+    let connection = Connection::from_env()?;
+    let control = env.control(&connection).await?;
+    let logs = env.logs(&connection);
+    let api = Api::new(control, env.keys()?, env.sandbox_url()?, env.default_image()?, logs);
     Ok(modbox_http::router(api))
 }
 

@@ -28,6 +28,11 @@ impl AwsError {
         Self { status: 400, code: code.into(), message: message.into(), members: Map::new() }
     }
 
+    /// What the local cloud cannot do.
+    pub(crate) fn unknown_operation(operation: &str) -> Self {
+        Self::client("UnknownOperationException", format!("the local cloud has no operation {operation}"))
+    }
+
     /// The body on the wire.
     pub fn body(&self) -> Value {
         let mut body = self.members.clone();

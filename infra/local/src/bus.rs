@@ -123,7 +123,7 @@ impl Service for Bus {
     fn call<'a>(&'a self, operation: &'a str, body: Value) -> BoxFuture<'a, Answer> {
         let answer = match operation {
             "PutEvents" => self.put(body),
-            _ => Err(AwsError::client("UnknownOperationException", operation)),
+            _ => Err(AwsError::unknown_operation(operation)),
         };
         std::future::ready(answer).boxed()
     }

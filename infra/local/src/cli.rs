@@ -1,15 +1,14 @@
 //! The command line.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
-use tracing_subscriber::EnvFilter;
 
-use crate::serve;
+use crate::{log, serve};
 
 /// Runs all of Modbox on this machine: the API, an AWS-compatible cloud behind it, and sandboxes as processes.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "modbox-local", version, max_term_width = 100)]
+#[command(name = "modbox-local", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// Where the API listens.
     #[arg(long, env = "MODBOX_LISTEN", default_value = "127.0.0.1:3000", value_name = "ADDRESS")]
@@ -31,7 +30,20 @@ pub(crate) struct Options {
     /// What runs the containers of a task.
     #[arg(long, env = "MODBOX_ENGINE", default_value = "process")]
     pub(crate) engine: Engine,
+
+    /// How long an ended sandbox is kept as history, at least a minute: `90m`, `12h`, `30d`.
+    #[arg(long, env = "MODBOX_RETENTION", default_value = "30d", value_name = "TIME", value_parser = retention)]
+    pub(crate) retention: Duration,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  modbox-local                                      everything at its default, data in ./.modbox
+  modbox-local --data ~/.modbox --retention 7d      data elsewhere, ended sandboxes kept for a week
+  modbox-local --listen 0.0.0.0:3000                reachable from other machines: sandboxes then run what THEY send
+  modbox-local --listen 127.0.0.1:0 --aws-listen 127.0.0.1:0    free ports, which it prints
+
+RUST_LOG=debug logs more, RUST_LOG=warn only what is wrong. NO_COLOR=1 leaves colours out.";
 
 /// What runs the containers of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,11 +72,15 @@ fn check_token(text: &str) -> Result<(), &'static str> {
     Err("after mbx_ an API token has at least 8 letters, digits, _ or -")
 }
 
+/// A minute at least: retries and late events must find what they speak of.
+fn retention(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time < Duration::from_secs(60) { Err("at least a minute".to_owned()) } else { Ok(time) }
+}
+
 pub(crate) fn main() -> ExitCode {
     let options = Options::of_process();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    log::start();
     match serve::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -81,6 +97,15 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn ended_sandboxes_are_kept_for_a_minute_at_least() {
+        assert_eq!(retention("30d"), Ok(Duration::from_secs(30 * 24 * 60 * 60)));
+        assert_eq!(retention("1m"), Ok(Duration::from_secs(60)));
+        for bad in ["", "30", "59s", "-1h", "soon", "99999999999999999999d"] {
+            assert!(retention(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

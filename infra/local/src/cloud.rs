@@ -68,6 +68,7 @@ pub struct Cloud {
     ecs: Arc<dyn Service>,
     bus: Arc<dyn Service>,
     queue: Arc<dyn Service>,
+    logs: Arc<dyn Service>,
     gate: Arc<dyn Gate>,
     calls: Mutex<Calls>,
     requests: AtomicU64,
@@ -83,14 +84,15 @@ impl Cloud {
         ecs: Arc<dyn Service>,
         bus: Arc<dyn Service>,
         queue: Arc<dyn Service>,
+        logs: Arc<dyn Service>,
     ) -> Arc<Self> {
-        Self::behind(Arc::new(Open), [dynamo, ecs, bus, queue])
+        Self::behind(Arc::new(Open), [dynamo, ecs, bus, queue, logs])
     }
 
     /// As [`Cloud::new`], with every call by way of `gate`, after it was counted.
-    pub fn behind(gate: Arc<dyn Gate>, [dynamo, ecs, bus, queue]: [Arc<dyn Service>; 4]) -> Arc<Self> {
+    pub fn behind(gate: Arc<dyn Gate>, [dynamo, ecs, bus, queue, logs]: [Arc<dyn Service>; 5]) -> Arc<Self> {
         let (calls, requests) = (Mutex::default(), AtomicU64::new(0));
-        Arc::new(Self { dynamo, ecs, bus, queue, gate, calls, requests })
+        Arc::new(Self { dynamo, ecs, bus, queue, logs, gate, calls, requests })
     }
 
     /// An HTTP client for the AWS SDK that ends in this cloud. Its calls are counted for `caller`.
@@ -110,7 +112,7 @@ impl Cloud {
                 self.count(caller, operation);
                 (self.ask(caller, (service, operation), body).await, content_type)
             }
-            None => (Err(unknown(target)), JSON_1_0),
+            None => (Err(AwsError::unknown_operation(target)), JSON_1_0),
         };
         let (status, value) = match answer {
             Ok(value) => (200, value),
@@ -126,6 +128,7 @@ impl Cloud {
             "AmazonEC2ContainerServiceV20141113" => (&self.ecs, JSON_1_1),
             "AWSEvents" => (&self.bus, JSON_1_1),
             "AmazonSQS" => (&self.queue, JSON_1_0),
+            "Logs_20140328" => (&self.logs, JSON_1_1),
             _ => return None,
         };
         Some((stand_in.as_ref(), operation, content_type))
@@ -149,8 +152,4 @@ impl Cloud {
     fn request_id(&self) -> String {
         format!("{:032X}", self.requests.fetch_add(1, Ordering::Relaxed) + 1)
     }
-}
-
-fn unknown(target: &str) -> AwsError {
-    AwsError::client("UnknownOperationException", format!("the local cloud has no operation {target}"))
 }

@@ -7,12 +7,16 @@ pub mod connector;
 pub mod dynamo;
 pub mod ecs;
 pub mod event;
+pub mod logs;
 pub mod plumbing;
 pub mod port;
 pub mod process;
 pub mod queue;
 
 mod cli;
+mod data;
+mod functions_env;
+mod log;
 mod secrets;
 mod serve;
 pub mod stack;

@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Json, Router};
 use http::Method;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::aws_json::AwsError;
 use crate::cloud::{Cloud, Reply};
 
 /// The largest body that DynamoDB takes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// What is answered to services of whose protocol the local cloud speaks nothing.
+const OTHER_PROTOCOL: &str =
+    "the local cloud has only services of the AWS JSON protocols, such as DynamoDB and ECS";
 
 /// Whose calls these are in [`Cloud::calls`].
 pub const CALLER: &str = "port";
@@ -42,12 +47,25 @@ async fn elsewhere(method: Method, state: State<Arc<Cloud>>, headers: HeaderMap,
     if method == Method::POST {
         return dispatch(state, headers, body).await;
     }
-    StatusCode::NOT_FOUND.into_response()
+    (StatusCode::NOT_FOUND, Json(AwsError::client("UnknownOperationException", OTHER_PROTOCOL).body()))
+        .into_response()
 }
 
 async fn dispatch(State(cloud): State<Arc<Cloud>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    response(cloud.call(CALLER, target.unwrap_or_default(), &body).await)
+    match target {
+        Some(target) => response(cloud.call(CALLER, target, &body).await),
+        None => other_protocol(),
+    }
+}
+
+/// The error as the protocols with XML carry it: what names its operation elsewhere is one of them.
+fn other_protocol() -> Response {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>UnknownOperationException</Code>\
+         <Message>{OTHER_PROTOCOL}</Message></Error></ErrorResponse>"
+    );
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "text/xml")], body).into_response()
 }
 
 fn response(reply: Reply) -> Response {

@@ -118,8 +118,9 @@ impl Queue {
             "SendMessage" => self.send(read(body)?),
             "ReceiveMessage" => self.receive(&read(body)?),
             "DeleteMessage" => self.delete(&read(body)?),
+            "ListQueues" => Ok(json!({"QueueUrls": self.queues().keys().collect::<Vec<_>>()})),
             "GetQueueUrl" => Ok(json!({"QueueUrl": url(&read::<GetQueueUrl>(body)?.queue_name)})),
-            _ => Err(AwsError::client("UnknownOperationException", operation)),
+            _ => Err(AwsError::unknown_operation(operation)),
         }
     }
 }

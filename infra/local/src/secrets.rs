@@ -10,12 +10,13 @@ use std::{
 use modbox_control::Keys;
 use modbox_sandbox::Ids;
 
-/// The deployment's keys.
-pub(crate) fn keys(data: &Path, ids: &dyn Ids) -> io::Result<Keys> {
+/// The deployment's keys, and the text that they were read from.
+pub(crate) fn keys(data: &Path, ids: &dyn Ids) -> io::Result<(Keys, String)> {
     let text = kept(&data.join("keys"), || Keys::generate("k1", [ids.random(), ids.random()]))?;
-    text.parse().map_err(|error| {
+    let keys = text.parse().map_err(|error| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}/keys: {error}", data.display()))
-    })
+    })?;
+    Ok((keys, text))
 }
 
 /// The API token of the machine's user.

@@ -2,41 +2,40 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{File, TryLockError},
     io::{self, Write as _},
     net::SocketAddr,
-    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use modbox_control::{SystemClock, SystemIds};
+use modbox_control::{AdminError, SystemClock, SystemIds};
 use modbox_sandbox::{Clock, Ids};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Engine, Options},
     cloud::Open,
+    data,
     dynamo::Dynamo,
-    ecs, port,
+    ecs, functions_env, port,
     process::ProcessEngine,
     secrets,
-    stack::{Parts, Stack},
+    stack::{self, Parts, Stack},
 };
+
+/// The name of the user to whom the machine belongs.
+const USER: &str = "local";
 
 /// How long tasks may take to end by themselves, and everything together, once the program is told to end.
 const GRACE: Duration = Duration::from_millis(2_500);
 const SHUTDOWN: Duration = Duration::from_millis(4_500);
-
-/// How long a program that was killed may seem to hold its lock.
-const LOCKED_AT_MOST: Duration = Duration::from_secs(1);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What DynamoDB and ECS know, in the data folder.
 const TABLE: &str = "modbox.db";
@@ -45,10 +44,8 @@ const TASKS: &str = "ecs.db";
 /// Why `modbox-local` cannot run; each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("failed to use the data folder {folder}: {source}; choose another with --data")]
-    Data { folder: String, source: io::Error },
-    #[error("another modbox-local uses the data folder {0}; stop it, or choose another folder with --data")]
-    Locked(String),
+    #[error(transparent)]
+    Data(#[from] data::Error),
     #[error(
         "failed to know the tasks in {folder} again: {source}; start the modbox-local that wrote them, or choose another folder with --data"
     )]
@@ -59,17 +56,16 @@ pub(crate) enum Error {
     Forgotten(String),
     #[error("failed to listen on {address}: {source}; choose another address with {flag}")]
     Listen { address: SocketAddr, flag: &'static str, source: io::Error },
+    #[error("the process engine needs {0}, which is not installed; install it (Debian: apt install {0})")]
+    Engine(&'static str),
     #[error("failed to start: {0}")]
     Start(String),
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Error> {
-    let data = |source| Error::Data { folder: options.data.display().to_string(), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&options.data).map_err(data)?;
-    let folder = options.data.canonicalize().map_err(data)?;
-    let _lock = lock(&folder)?;
+    let data = data::open(&options.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(start)?;
-    let outcome = runtime.block_on(serve(options, &folder));
+    let outcome = runtime.block_on(serve(options, data.folder()));
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
 }
@@ -78,26 +74,19 @@ fn start(error: impl ToString) -> Error {
     Error::Start(error.to_string())
 }
 
-/// Held as long as the program runs; the system lets go of it however the program ends.
-///
-/// Or a moment later: a process that the program was starting when it was killed holds the lock too, until it has become
-/// another program. Once the lock is held here, each such process has, and is found by its environment.
-fn lock(folder: &Path) -> Result<File, Error> {
-    let data = |source| Error::Data { folder: folder.display().to_string(), source };
-    let file = File::create(folder.join("lock")).map_err(data)?;
-    let until = Instant::now() + LOCKED_AT_MOST;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOOK_AGAIN),
-            Err(TryLockError::WouldBlock) => return Err(Error::Locked(folder.display().to_string())),
-            Err(TryLockError::Error(error)) => return Err(data(error)),
+/// The machine's user. One who was revoked stays so: the table is not the machine's alone.
+fn refused(error: AdminError) -> Error {
+    match error {
+        AdminError::UserRevoked(_) => {
+            start(format_args!("{error} with modbox-admin; choose another data folder with --data"))
         }
+        error => start(error),
     }
 }
 
 async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
-    let data = |source| Error::Data { folder: folder.display().to_string(), source };
+    let data = |source| data::Error::of(folder, source);
+    let begun = Instant::now();
     let mut interrupted = signal(SignalKind::interrupt()).map_err(start)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(start)?;
     let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (Arc::new(SystemClock), Arc::new(SystemIds));
@@ -107,13 +96,19 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     };
     let api = listen(options.listen, "--listen").await?;
     let aws = listen(options.aws_listen, "--aws-listen").await?;
+    let aws_address = aws.local_addr().map_err(start)?;
+    let ecs = ecs::Settings::default();
+    let (keys, keys_text) = secrets::keys(folder, &*ids).map_err(data)?;
+    let settings = stack::variables(&ecs.cluster, options.retention);
+    let env_file = functions_env::write(folder, aws_address, settings, &keys_text).map_err(data)?;
     let (memory, known) = memory(folder)?;
     let stack = Stack::start(Parts {
         dynamo: Arc::new(Dynamo::open(&folder.join(TABLE)).map_err(start)?),
         engine: engine(options.engine, folder, (&ids, known)).await?,
         memory: Some(memory),
-        ecs: ecs::Settings::default(),
-        keys: secrets::keys(folder, &*ids).map_err(data)?,
+        retention: options.retention,
+        ecs,
+        keys,
         tick: Duration::from_secs(1),
         ttl_sweep: Duration::from_secs(60),
         gate: Arc::new(Open),
@@ -121,16 +116,18 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         ids,
     })
     .map_err(start)?;
-    stack.admit("local", &token).await.map_err(start)?;
+    stack.admit_instead(USER, &token).await.map_err(refused)?;
 
     let welcome = Welcome {
         api: api.local_addr().map_err(start)?,
-        aws: aws.local_addr().map_err(start)?,
+        aws: aws_address,
+        env_file: &env_file,
         data: folder,
         token: &token,
     };
     let stop = CancellationToken::new();
     let servers = [serve_api(&stack, api, stop.clone()), serve_aws(&stack, aws, stop.clone())];
+    tracing::info!(duration_ms = begun.elapsed().as_millis(), "modbox-local is ready");
     welcome.print().map_err(start)?;
     tokio::select! {
         _ = interrupted.recv() => {}
@@ -152,7 +149,8 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| Error::Listen { address, flag, source })
 }
 
-/// What ECS knows, and the ids of the tasks that have not stopped. It is made before the table, so that a table without it was not left by a start that was cut short.
+/// What ECS knows, and the ids of the tasks that have not stopped. It is made before the table, so that a table without
+/// it was not left by a start that was cut short.
 fn memory(folder: &Path) -> Result<(ecs::Memory, BTreeSet<String>), Error> {
     let path = folder.join(TASKS);
     if folder.join(TABLE).exists() && !path.exists() {
@@ -172,6 +170,9 @@ async fn engine(
 ) -> Result<Arc<dyn ecs::Engine>, Error> {
     match engine {
         Engine::Process => {
+            if let Some(missing) = ProcessEngine::missing() {
+                return Err(Error::Engine(missing));
+            }
             let program = std::env::current_exe().map_err(start)?;
             let engine = ProcessEngine::new(program, folder, Arc::clone(ids));
             if !known.is_empty() {
@@ -208,6 +209,7 @@ fn serve_aws(stack: &Stack, listener: TcpListener, stop: CancellationToken) -> J
 struct Welcome<'a> {
     api: SocketAddr,
     aws: SocketAddr,
+    env_file: &'a Path,
     data: &'a Path,
     token: &'a str,
 }
@@ -221,7 +223,7 @@ impl Welcome<'_> {
 Modbox is ready.
   API    {url}
   Token  {token}
-  AWS    http://{aws}   (AWS_ENDPOINT_URL for the AWS CLI and for functions started by themselves)
+  AWS    http://{aws}   (the AWS CLI and cargo lambda find it by {env_file})
   Data   {data}
 
 Sandboxes run as processes of this user: quick, and NO isolation. Run only what you trust.
@@ -235,6 +237,7 @@ curl -s "$(sed 's/.*"exec":"\([^"]*\)".*/\1/' <<<"$S")" -H "Authorization: Beare
             url = format_args!("http://{}", self.api),
             token = self.token,
             aws = self.aws,
+            env_file = self.env_file.display(),
             data = self.data.display(),
         )?;
         out.flush()

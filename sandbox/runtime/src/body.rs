@@ -1,4 +1,5 @@
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
+use futures::StreamExt;
 use http_body_util::BodyExt;
 
 use crate::failure::Failure;
@@ -22,5 +23,15 @@ pub(crate) async fn read(mut body: Body) -> Result<Vec<u8>, Failure> {
             break;
         }
     }
-    if length > LIMIT { Err(Failure::TooLarge) } else { Ok(bytes) }
+    if length > LIMIT { Err(Failure::TooLarge("the body", LIMIT as u64)) } else { Ok(bytes) }
+}
+
+/// Reads what else comes of a body that was refused, and throws it away, for the same reason.
+pub(crate) async fn discard(body: &mut BodyDataStream) {
+    let mut length = 0_usize;
+    while length < PATIENCE
+        && let Some(Ok(data)) = body.next().await
+    {
+        length = length.saturating_add(data.len());
+    }
 }

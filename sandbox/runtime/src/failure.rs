@@ -13,13 +13,22 @@ pub(crate) enum Failure {
     InvalidToken,
     /// These fields are not what they should be; never empty.
     Invalid(Vec<Detail>),
-    TooLarge,
+    /// What came is larger than so many bytes.
+    TooLarge(&'static str, u64),
     NotFound,
     MethodNotAllowed,
     /// The client went before it had said all.
     Incomplete,
     /// The machine could not run the command.
     NotStarted(String),
+    /// The file system, or what it is asked for, does not let us.
+    Forbidden(&'static str),
+    /// What is there is in the way, or changes all the time.
+    Conflict(&'static str),
+    /// The file system has no room for it.
+    NoRoom,
+    /// The file system failed.
+    FileSystem(String),
 }
 
 /// What is wrong with one field.
@@ -56,11 +65,16 @@ impl Failure {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::TooLarge(..) => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Incomplete => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::NotStarted(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
+            Self::NotStarted(_) | Self::FileSystem(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+            }
         }
     }
 
@@ -75,11 +89,14 @@ impl Failure {
                     details.iter().map(|it| format!("{} {}", it.field, it.issue)).collect();
                 said.join("; ")
             }
-            Self::TooLarge => format!("the body is larger than {} bytes", crate::body::LIMIT),
+            Self::TooLarge(what, limit) => format!("{what} is larger than {limit} bytes"),
             Self::NotFound => "there is nothing at this path".to_owned(),
             Self::MethodNotAllowed => "this path does not know this method".to_owned(),
             Self::Incomplete => "the body is not complete".to_owned(),
             Self::NotStarted(reason) => format!("the command could not be started: {reason}"),
+            Self::Forbidden(why) | Self::Conflict(why) => (*why).to_owned(),
+            Self::NoRoom => "the sandbox has no room for it".to_owned(),
+            Self::FileSystem(reason) => format!("the file system failed: {reason}"),
         }
     }
 }

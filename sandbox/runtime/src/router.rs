@@ -6,12 +6,15 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::{Runtime, auth, exec};
+use crate::{Runtime, auth, exec, files};
 
 /// Everything that the runtime answers.
 pub(crate) fn routes(runtime: Arc<Runtime>) -> Router {
     let api = Router::new()
         .route("/exec", post(exec::exec))
+        .route("/files", get(files::list).delete(files::delete))
+        .route("/files/download", get(files::download))
+        .route("/files/upload", post(files::upload))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(runtime.clone(), auth::require_token));

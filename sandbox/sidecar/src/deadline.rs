@@ -5,6 +5,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::clock::WallClock;
 use crate::settings::Settings;
+use crate::usage::print_usage;
 use crate::watch::{Event, Watch};
 use crate::{STOPPED_EXIT_CODE, refuse};
 
@@ -19,6 +20,9 @@ pub(crate) fn run() -> ExitCode {
         Ok(watch) => watch,
         Err(error) => return refuse(error),
     };
+    if let Some(metadata) = settings.task_metadata() {
+        print_usage(&metadata);
+    }
     loop {
         match watch.next() {
             Event::Expired => return expired(),

@@ -1,7 +1,8 @@
 //! What runs beside a sandbox. `deadline` ends it on time, whatever else fails; `ready` tells the API that it
 //! answers; `deadline --supervise` is both parent and deadline of a sandbox that is a group of processes.
 //!
-//! Nothing here writes a log: an exit code, and for a supervised task its report, say all there is to say.
+//! What the sandbox has used is told on `deadline`'s standard output, for the log that ECS keeps of it. All else is said
+//! by an exit code and, for a supervised task, by its report and the logs that it keeps of its containers.
 
 mod api;
 mod clock;
@@ -10,6 +11,7 @@ mod deadline;
 mod ready;
 mod settings;
 mod supervise;
+mod usage;
 mod watch;
 
 use std::ffi::OsString;
@@ -18,7 +20,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 pub use modbox_tree as tree;
-pub use supervise::{ContainerSpec, Ending, ReportLine, TaskSpec, UnreadableLine, Variables};
+pub use supervise::{
+    ContainerSpec, Ending, LOG_LIMIT, LogLine, ReportLine, Stream, TaskSpec, UnreadableLine, Variables,
+};
 
 /// Exit code after SIGTERM, as a shell would give it.
 pub const STOPPED_EXIT_CODE: u8 = 143;

@@ -40,6 +40,11 @@ impl Settings {
         self.text(contract::SANDBOX_ID)
     }
 
+    /// Where ECS tells a container about its task; it sets this variable in each (Fargate platform 1.4).
+    pub(crate) fn task_metadata(&self) -> Option<String> {
+        self.text("ECS_CONTAINER_METADATA_URI_V4")
+    }
+
     /// The API, if all of its address, the sandbox's id and the token are known.
     pub(crate) fn api(&self) -> Option<Api> {
         let base = self.text(contract::API_URL)?;

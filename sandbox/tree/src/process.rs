@@ -77,13 +77,22 @@ pub fn marked(pid: Pid, is_mark: impl Fn(&[u8]) -> bool) -> bool {
         .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(is_mark))
 }
 
-fn parse(pid: Pid, stat: &[u8]) -> Option<Process> {
+/// The fields of a `stat`, from the third on.
+pub(crate) fn fields(stat: &[u8]) -> Option<Vec<&str>> {
     // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
     let end_of_name = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end_of_name + 1..)?).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    // Numbered as in proc(5), of which the first two are gone.
-    let field = |number: usize| fields.get(number - 3).copied();
+    Some(rest.split_ascii_whitespace().collect())
+}
+
+/// One of [`fields`], numbered as in proc(5).
+pub(crate) fn field<'a>(fields: &[&'a str], number: usize) -> Option<&'a str> {
+    fields.get(number.checked_sub(3)?).copied()
+}
+
+fn parse(pid: Pid, stat: &[u8]) -> Option<Process> {
+    let fields = fields(stat)?;
+    let field = |number| field(&fields, number);
     let state = field(3)?;
     let threads: u64 = field(20)?.parse().ok()?;
     Some(Process {

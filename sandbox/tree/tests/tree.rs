@@ -4,7 +4,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use modbox_tree::{Pid, Signal, descendants, kill_tree, marked, read, snapshot};
+use modbox_tree::{Pid, Signal, descendants, kill_tree, marked, read, snapshot, usage_below};
 
 fn bash(script: &str, mark: &str) -> Child {
     Command::new("bash").args(["-c", script]).env("TREE_TEST", mark).stdin(Stdio::null()).spawn().unwrap()
@@ -68,4 +68,21 @@ fn ending_what_is_gone_changes_nothing() {
     assert!(kill_tree(pid(&child)));
     child.wait().unwrap();
     assert!(kill_tree(pid(&child)));
+}
+
+#[test]
+fn what_ended_children_and_living_ones_have_used_is_counted_and_only_living_ones_hold_memory() {
+    let burn = "for ((i = 0; i < 300000; i++)); do :; done";
+    let mut child = bash(&format!("bash -c '{burn}'; bash -c '{burn}; sleep 60; :' & wait"), "usage");
+    let mut last = usage_below(pid(&child)).unwrap();
+    // Either takes a few tenths of a second.
+    within(Duration::from_secs(30), "the work of both", || {
+        let usage = usage_below(pid(&child)).unwrap();
+        last = if usage.cpu > last.cpu { usage } else { last };
+        descendants(pid(&child)).len() == 2 && usage.memory_bytes > 1_000_000
+    });
+    let both = usage_below(pid(&child)).unwrap().cpu;
+    assert!(both >= last.cpu && both > Duration::from_millis(50), "{both:?} {last:?}");
+    assert!(kill_tree(pid(&child)));
+    child.wait().unwrap();
 }

@@ -1,3 +1,6 @@
+#[cfg(feature = "profile")]
+mod profile;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{
@@ -7,9 +10,13 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_http_client::tls;
 
+#[cfg(feature = "profile")]
+pub use profile::{NotConfigured, Place};
+
 /// How AWS is reached: one HTTP client, one set of credentials, one endpoint for all services.
 ///
-/// Everything comes from the environment that Lambda sets; no profile is read and no metadata service is asked.
+/// For a function everything comes from the environment that Lambda sets; no profile is read and no metadata service
+/// is asked. For a program that people start, see the feature `profile`.
 #[derive(Clone, Debug)]
 pub struct Connection {
     region: Region,
@@ -30,6 +37,7 @@ struct Endpoints {
     ecs: Option<String>,
     eventbridge: Option<String>,
     sqs: Option<String>,
+    cloudwatchlogs: Option<String>,
 }
 
 impl Connection {
@@ -43,15 +51,18 @@ impl Connection {
             None,
             "environment",
         );
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
         Ok(Self {
             region: Region::new(variable("AWS_REGION").or_else(|_| variable("AWS_DEFAULT_REGION"))?),
             credentials: SharedCredentialsProvider::new(credentials),
             endpoints: Endpoints::from_env(),
-            http,
+            http: Self::https(),
         })
+    }
+
+    fn https() -> SharedHttpClient {
+        aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https()
     }
 
     /// Connects through `http` alone, whatever the region and the credentials.
@@ -65,7 +76,8 @@ impl Connection {
                 dynamodb: endpoint.clone(),
                 ecs: endpoint.clone(),
                 eventbridge: endpoint.clone(),
-                sqs: endpoint,
+                sqs: endpoint.clone(),
+                cloudwatchlogs: endpoint,
             },
             http,
         }
@@ -109,6 +121,7 @@ impl Connection {
     client!(ecs, aws_sdk_ecs);
     client!(eventbridge, aws_sdk_eventbridge);
     client!(sqs, aws_sdk_sqs);
+    client!(cloudwatchlogs, aws_sdk_cloudwatchlogs);
 }
 
 impl Endpoints {
@@ -116,6 +129,12 @@ impl Endpoints {
         let all = std::env::var("AWS_ENDPOINT_URL").ok();
         let of =
             |service: &str| std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok().or_else(|| all.clone());
-        Self { dynamodb: of("DYNAMODB"), ecs: of("ECS"), eventbridge: of("EVENTBRIDGE"), sqs: of("SQS") }
+        Self {
+            dynamodb: of("DYNAMODB"),
+            ecs: of("ECS"),
+            eventbridge: of("EVENTBRIDGE"),
+            sqs: of("SQS"),
+            cloudwatchlogs: of("CLOUDWATCH_LOGS"),
+        }
     }
 }

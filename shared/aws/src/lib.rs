@@ -8,9 +8,13 @@ mod connection;
 mod error;
 mod hash;
 pub mod inbound;
+pub mod logs;
 pub mod queue;
 pub mod table;
 pub mod tasks;
 
 pub use connection::{Connection, MissingVariable};
 pub use error::Error;
+
+#[cfg(feature = "profile")]
+pub use connection::{NotConfigured, Place};

@@ -90,7 +90,7 @@ impl Control {
     }
 
     /// Waits a random part of a span that doubles with each attempt.
-    async fn pause(&self, attempt: u32) {
+    pub(crate) async fn pause(&self, attempt: u32) {
         let span = FIRST_WAIT * 2u32.saturating_pow(attempt.min(6));
         let millis = u64::try_from(self.random() % (span.as_millis() + 1)).unwrap_or(0);
         tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -110,7 +110,7 @@ fn log(before: &Row, after: &Row, effects: &[Effect]) {
             }
             Effect::Stop(_) => continue,
         };
-        let reason = sandbox.end(sandbox.updated_at).map(|end| format!("{:?}", end.reason));
+        let reason = sandbox.end(sandbox.updated_at).map(|end| end.reason.to_string());
         tracing::info!(
             sandbox.id = %sandbox.id,
             sandbox.name = %sandbox.name,

@@ -1,8 +1,9 @@
 //! The use cases of Modbox, one file per verb: load → apply → commit, and what follows from it.
 //!
 //! Four structs, one per function, hold what that function may touch: [`Api`] cannot reach ECS, [`Observer`] cannot
-//! start or stop anything, and only [`Api`] and [`Launcher`] hold keys.
+//! start or stop anything, and only [`Api`] and [`Launcher`] hold keys. A fifth, [`Admin`], holds the table alone.
 
+mod admin;
 mod batch;
 mod change;
 mod clock;
@@ -15,6 +16,7 @@ mod keys;
 mod kill;
 mod launch;
 mod list;
+mod monitor;
 mod observe;
 mod orphans;
 mod ready;
@@ -25,6 +27,7 @@ mod token;
 mod url;
 mod wait;
 
+pub use admin::{Admin, AdminError, NewToken};
 pub use change::{Changed, Control};
 pub use clock::{SystemClock, SystemIds};
 pub use create::{Accepted, Order};
@@ -32,12 +35,16 @@ pub use error::Error;
 pub use get::Selector;
 pub use keys::{InvalidKeys, Keys};
 pub use launch::Launcher;
-pub use list::Listing;
+pub use list::{Listing, MAX_PAGE, Part};
+pub use monitor::{Line, Monitored, Sample, Sight};
 pub use observe::Observer;
 pub use reap::Reaper;
-pub use token::Rejection;
+pub use token::{API_TOKEN_PREFIX, Identity, Rejection};
 pub use url::UrlTemplate;
 pub use wait::Waited;
+
+use modbox_aws::logs::TaskLogs;
+pub use modbox_aws::table::Position;
 
 /// What the `api` function does: decides and commits intent. It has no way to call ECS.
 #[derive(Clone, Debug)]
@@ -46,11 +53,19 @@ pub struct Api {
     pub(crate) keys: Keys,
     pub(crate) sandbox_url: UrlTemplate,
     pub(crate) default_image: String,
+    pub(crate) logs: Option<TaskLogs>,
 }
 
 impl Api {
-    pub fn new(control: Control, keys: Keys, sandbox_url: UrlTemplate, default_image: String) -> Self {
-        Self { control, keys, sandbox_url, default_image }
+    /// Without `logs` nobody is told what a sandbox says and uses.
+    pub fn new(
+        control: Control,
+        keys: Keys,
+        sandbox_url: UrlTemplate,
+        default_image: String,
+        logs: Option<TaskLogs>,
+    ) -> Self {
+        Self { control, keys, sandbox_url, default_image, logs }
     }
 
     /// The time by which its answers are given.

@@ -79,7 +79,7 @@ impl Reaper {
 
     async fn stop(&self, row: &Row, arn: &TaskArn) -> Result<StopAnswer, Error> {
         let end = row.sandbox.end(self.control.now());
-        let why = end.map_or_else(|| "ended".to_owned(), |end| format!("{:?}", end.reason));
+        let why = end.map_or_else(|| "ended".to_owned(), |end| end.reason.to_string());
         tracing::info!(sandbox.id = %row.sandbox.id, sandbox.name = %row.sandbox.name, task.arn = %arn, "task is stopped");
         Ok(self.tasks.stop(arn, &format!("modbox: sandbox {}: {why}", row.sandbox.id)).await?)
     }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use modbox_aws::{
     Connection,
     bus::Bus,
+    logs::TaskLogs,
     queue::DeadLetters,
     table::Table,
     tasks::{TaskSettings, Tasks},
@@ -21,7 +22,7 @@ pub enum InvalidSetting {
     Unreadable(&'static str, String),
 }
 
-const DEFAULT_RETENTION_DAYS: u64 = 30;
+const DEFAULT_RETENTION: &str = "30d";
 
 /// Reads variables by name; a closure, so that what a function needs can be said without a process.
 pub struct Environment<'a>(pub &'a dyn Fn(&str) -> Option<String>);
@@ -59,6 +60,15 @@ impl Environment<'_> {
         Ok(Bus::new(connection, self.required("MODBOX_EVENT_BUS")?, self.dead_letters(connection)?))
     }
 
+    /// Where what tasks say is read; absent in a deployment that keeps no logs of them.
+    pub fn logs(&self, connection: &Connection) -> Option<TaskLogs> {
+        self.log_group().map(|group| TaskLogs::new(connection, group))
+    }
+
+    fn log_group(&self) -> Option<String> {
+        self.optional("MODBOX_LOG_GROUP")
+    }
+
     pub fn dead_letters(&self, connection: &Connection) -> Result<DeadLetters, InvalidSetting> {
         Ok(DeadLetters::new(connection, self.required("MODBOX_DEAD_LETTER_QUEUE_URL")?))
     }
@@ -71,16 +81,11 @@ impl Environment<'_> {
         self.optional(name).ok_or(InvalidSetting::Missing(name))
     }
 
-    /// How long ended sandboxes are kept as history: `MODBOX_RETENTION_DAYS`, 30 days if unset.
+    /// How long ended sandboxes are kept as history: `MODBOX_RETENTION`, such as `12h`; `30d` if unset.
     fn retention(&self) -> Result<Duration, InvalidSetting> {
-        const NAME: &str = "MODBOX_RETENTION_DAYS";
-        let days = match self.optional(NAME) {
-            Some(text) => {
-                text.parse::<u64>().map_err(|error| InvalidSetting::Unreadable(NAME, error.to_string()))?
-            }
-            None => DEFAULT_RETENTION_DAYS,
-        };
-        Ok(Duration::from_secs(days.saturating_mul(24 * 60 * 60)))
+        const NAME: &str = "MODBOX_RETENTION";
+        let text = self.optional(NAME).unwrap_or_else(|| DEFAULT_RETENTION.to_owned());
+        humantime::parse_duration(&text).map_err(|error| InvalidSetting::Unreadable(NAME, error.to_string()))
     }
 
     pub fn keys(&self) -> Result<Keys, InvalidSetting> {
@@ -116,7 +121,7 @@ impl Environment<'_> {
             assign_public_ip: self.optional("MODBOX_ASSIGN_PUBLIC_IP").as_deref() == Some("true"),
             sidecar_image: self.required("MODBOX_SIDECAR_IMAGE")?,
             execution_role_arn: self.optional("MODBOX_EXECUTION_ROLE_ARN"),
-            log_group: self.optional("MODBOX_LOG_GROUP"),
+            log_group: self.log_group(),
         })
     }
 }

@@ -1,8 +1,20 @@
 //! Who calls: API tokens, looked up by their hash.
 
-use modbox_sandbox::UserId;
+use modbox_aws::table::TokenHash;
+use modbox_sandbox::{UserId, WorkspaceId};
 
 use crate::{Api, Error};
+
+/// Every API token starts so.
+pub const API_TOKEN_PREFIX: &str = "mbx_";
+
+/// Whom a token names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub user: UserId,
+    /// The user's default workspace; none where the token is older than workspaces.
+    pub workspace: Option<WorkspaceId>,
+}
 
 /// Why a token does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +25,19 @@ pub enum Rejection {
 }
 
 impl Api {
-    /// The user of a token, or why there is none. One consistent read.
-    pub async fn authenticate(&self, token: &str) -> Result<Result<UserId, Rejection>, Error> {
-        let Some(known) = self.control.table.token(token).await? else {
+    /// Whom a token names, or why nobody. One consistent read; none for what cannot be an API token.
+    pub async fn authenticate(&self, token: &str) -> Result<Result<Identity, Rejection>, Error> {
+        if !token.starts_with(API_TOKEN_PREFIX) {
+            return Ok(Err(Rejection::Unknown));
+        }
+        let Some(known) = self.control.table.token(&TokenHash::of(token)).await? else {
             return Ok(Err(Rejection::Unknown));
         };
         let now = self.control.now();
         Ok(match known {
             known if known.revoked_at.is_some() => Err(Rejection::Revoked),
             known if known.expires_at.is_some_and(|at| at <= now) => Err(Rejection::Expired),
-            known => Ok(known.user),
+            known => Ok(Identity { user: known.user, workspace: known.workspace }),
         })
     }
 }

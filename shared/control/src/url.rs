@@ -1,3 +1,5 @@
+use std::fmt;
+
 use modbox_sandbox::{SandboxId, contract};
 
 /// Where sandboxes are reached, with a place for what tells them apart.
@@ -19,6 +21,12 @@ impl UrlTemplate {
 
     pub(crate) fn render(&self, id: SandboxId) -> String {
         self.0.replace("{id}", &id.to_string()).replace("{loopback}", &loopback(id))
+    }
+}
+
+impl fmt::Display for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

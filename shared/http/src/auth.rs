@@ -1,32 +1,54 @@
-//! Who calls.
+//! Who calls, and in which workspace.
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header::AUTHORIZATION, request::Parts},
 };
-use modbox_control::{Api, Rejection};
-use modbox_sandbox::UserId;
+use modbox_control::{Api, Identity, Rejection};
+use modbox_sandbox::{UserId, WorkspaceId};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Issue};
 
-/// The user whose API token came with the request.
+/// The user who calls a route of one sandbox. Nothing of theirs is in a workspace that is not theirs: 404.
 pub(crate) struct Caller(pub(crate) UserId);
+
+/// The user who calls a route of sandboxes in general. They may not look into another workspace: 403.
+pub(crate) struct Member(pub(crate) UserId);
+
+/// The user who calls a route that belongs to no workspace.
+pub(crate) struct User(#[expect(dead_code, reason = "who it is makes no difference yet")] pub(crate) UserId);
 
 /// The token of a task, unchecked: which task it must be is known only with the sandbox.
 pub(crate) struct TaskToken(pub(crate) String);
 
-/// Every API token starts so.
-const API_TOKEN_PREFIX: &str = "mbx_";
+const WORKSPACE_HEADER: &str = "x-workspace-id";
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers)?;
-        if !token.starts_with(API_TOKEN_PREFIX) {
-            return Err(rejected(Rejection::Unknown));
+        let caller = identity(parts, api).await?;
+        if is_own_workspace(parts, &caller)? { Ok(Self(caller.user)) } else { Err(ApiError::not_found()) }
+    }
+}
+
+impl FromRequestParts<Api> for Member {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let caller = identity(parts, api).await?;
+        if is_own_workspace(parts, &caller)? {
+            return Ok(Self(caller.user));
         }
-        api.authenticate(token).await?.map(Self).map_err(rejected)
+        Err(ApiError::forbidden("workspace_forbidden", "the workspace is not the caller's"))
+    }
+}
+
+impl FromRequestParts<Api> for User {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        identity(parts, api).await.map(|caller| Self(caller.user))
     }
 }
 
@@ -36,6 +58,21 @@ impl FromRequestParts<Api> for TaskToken {
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, ApiError> {
         bearer(&parts.headers).map(|token| Self(token.to_owned()))
     }
+}
+
+async fn identity(parts: &Parts, api: &Api) -> Result<Identity, ApiError> {
+    let token = bearer(&parts.headers)?;
+    api.authenticate(token).await?.map_err(rejected)
+}
+
+/// Whether the request is about the caller's default workspace, as one that names none is.
+fn is_own_workspace(parts: &Parts, caller: &Identity) -> Result<bool, ApiError> {
+    let Some(value) = parts.headers.get(WORKSPACE_HEADER) else { return Ok(true) };
+    let named = value.to_str().ok().and_then(|text| text.parse::<WorkspaceId>().ok());
+    let named = named.ok_or_else(|| {
+        ApiError::invalid(vec![Issue::new(&["header", WORKSPACE_HEADER], "must be a UUID", "uuid_parsing")])
+    })?;
+    Ok(caller.workspace == Some(named))
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {

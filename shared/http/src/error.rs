@@ -72,6 +72,10 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, code, message)
     }
 
+    pub(crate) fn forbidden(code: &'static str, message: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
     /// The error of a response that no handler made: no such route or method, too large a body.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {

@@ -5,6 +5,7 @@
 mod auth;
 mod error;
 mod native;
+mod openapi;
 mod origin;
 mod path;
 mod request_id;

@@ -6,16 +6,23 @@ use axum::{
 };
 use modbox_control::{Api, Selector};
 use modbox_sandbox::{Name, SandboxId};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, Required, SchemaFormat, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 
 use crate::error::ApiError;
 
-/// `{sandbox}`: an id, or else the caller's own name. What can be neither is not found.
+/// `{sandbox_id}`: an id, or else the caller's own name. What can be neither is not found.
 pub(crate) struct Sandbox(pub(crate) Selector);
 
 /// `{task_id}`: the caller's own name.
 pub(crate) struct TaskId(pub(crate) Selector);
 
-/// `{sandbox}` where only an id will do.
+/// `{sandbox_id}` where only an id will do.
 pub(crate) struct Id(pub(crate) SandboxId);
 
 impl FromRequestParts<Api> for Sandbox {
@@ -44,6 +51,50 @@ impl FromRequestParts<Api> for Id {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         segment(parts, api).await?.parse().map(Self).map_err(|_| ApiError::not_found())
     }
+}
+
+impl IntoParams for Sandbox {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description =
+            "Its id, or else its `task_id`: the newest sandbox of that name, also after its end.";
+        vec![parameter("sandbox_id", description, name_schema())]
+    }
+}
+
+impl IntoParams for TaskId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description =
+            "The name given at its creation: the newest sandbox of that name, also after its end.";
+        vec![parameter("task_id", description, name_schema())]
+    }
+}
+
+impl IntoParams for Id {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let uuid = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom("uuid".to_owned())));
+        vec![parameter("sandbox_id", "Its id.", uuid)]
+    }
+}
+
+fn parameter(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
+/// What [`Name::new`] lets pass.
+fn name_schema() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(Name::MAX_CHARS))
+        .pattern(Some(r"^[^/\u0000-\u001f\u007f-\u009f]+$"))
 }
 
 async fn segment(parts: &mut Parts, api: &Api) -> Result<String, ApiError> {

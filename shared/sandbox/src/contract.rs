@@ -11,6 +11,13 @@ pub const READY: &str = "ready";
 /// Exit code of `deadline` when the deadline came, as `timeout(1)` uses it: tells expired from exited.
 pub const EXPIRED_EXIT_CODE: i32 = 124;
 
+/// Members of what `deadline` says on its standard output: a line of JSON a second after its start and then every ten, with
+/// what all containers of the task together have used so far (`{"cpu_seconds":1.25,"memory_bytes":52428800}`). The time
+/// of the CPU never falls. Read from the log that ECS keeps of the container.
+pub const CPU_SECONDS: &str = "cpu_seconds";
+/// The memory that they hold.
+pub const MEMORY_BYTES: &str = "memory_bytes";
+
 /// The port on which the built-in images' runtime answers, and which `ready` probes.
 pub const RUNTIME_PORT: u16 = 8080;
 

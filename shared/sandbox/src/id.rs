@@ -1,43 +1,59 @@
 use std::{fmt, str::FromStr};
 
-/// The identity of a sandbox, a UUID on the wire.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SandboxId(u128);
+/// Identities that are UUIDs on the wire.
+macro_rules! uuids {
+    ($($(#[$doc:meta])+ $name:ident)+) => {$(
+        $(#[$doc])+
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// Makes a version 4 UUID of 128 random bits.
+            pub const fn from_random(bits: u128) -> Self {
+                let versioned = (bits & !(0xf << 76)) | (0x4 << 76);
+                Self((versioned & !(0x3 << 62)) | (0x2 << 62))
+            }
+
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                uuid::Uuid::from_u128(self.0).as_hyphenated().fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            /// Reads the hyphenated form alone: 32 hexadecimal digits in a row are what many callers name their
+            /// sandboxes.
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse::<uuid::fmt::Hyphenated>().map(|id| Self(id.into_uuid().as_u128()))
+            }
+        }
+    )+};
+}
+
+uuids! {
+    /// The identity of a sandbox.
+    SandboxId
+    /// The identity of a workspace: each user has one, made with the user.
+    WorkspaceId
+}
 
 impl SandboxId {
-    /// Makes a version 4 UUID of 128 random bits.
-    pub const fn from_random(bits: u128) -> Self {
-        let versioned = (bits & !(0xf << 76)) | (0x4 << 76);
-        Self((versioned & !(0x3 << 62)) | (0x2 << 62))
-    }
-
     /// The 128 bits as 32 hexadecimal digits, where a token must be short.
     pub fn as_u128_hex(self) -> String {
         format!("{:032x}", self.0)
-    }
-
-    pub const fn as_u128(self) -> u128 {
-        self.0
-    }
-}
-
-impl fmt::Display for SandboxId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        uuid::Uuid::from_u128(self.0).as_hyphenated().fmt(f)
-    }
-}
-
-impl fmt::Debug for SandboxId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for SandboxId {
-    type Err = uuid::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        uuid::Uuid::try_parse(text).map(|id| Self(id.as_u128()))
     }
 }
 
@@ -140,6 +156,15 @@ mod tests {
             assert!("89ab".contains(&text[19..20]));
             assert_eq!(text.parse::<SandboxId>().unwrap(), id);
         }
+    }
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = SandboxId::from_random(17);
+        for other in [id.as_u128_hex(), format!("{{{id}}}"), format!("urn:uuid:{id}"), format!(" {id}")] {
+            assert!(other.parse::<SandboxId>().is_err(), "{other}");
+        }
+        assert_eq!(id.to_string().to_uppercase().parse::<SandboxId>(), Ok(id));
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod state;
 mod time;
 
 pub use event::{Change, Effect, Event, LaunchRefusal, Refusal, TaskPhase, TaskSeen};
-pub use id::{InvalidName, Name, SandboxId, TaskArn, UserId};
+pub use id::{InvalidName, Name, SandboxId, TaskArn, UserId, WorkspaceId};
 pub use lifecycle::{LAUNCH_TIMEOUT, MAX_ATTEMPTS, RECHECK, SETTLE, apply, create};
 pub use source::{Clock, Ids};
 pub use spec::Spec;

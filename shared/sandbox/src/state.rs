@@ -1,3 +1,5 @@
+use std::fmt;
+
 use crate::{Name, SandboxId, Spec, TaskArn, Timestamp, UserId};
 
 /// Which run of the sandbox a task belongs to. Pins `clientToken` and the task's token.
@@ -101,6 +103,21 @@ pub enum EndReason {
     },
     /// ECS does not know its task any more.
     Lost,
+}
+
+impl fmt::Display for EndReason {
+    /// In words, as users are told.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requested => f.write_str("destroyed"),
+            Self::Killed => f.write_str("killed"),
+            Self::Expired => f.write_str("expired"),
+            Self::Failed { message } => write!(f, "failed: {message}"),
+            Self::Exited { code: Some(code) } => write!(f, "exited with code {code}"),
+            Self::Exited { code: None } => f.write_str("exited"),
+            Self::Lost => f.write_str("lost: ECS does not know its task any more"),
+        }
+    }
 }
 
 /// What is to be done about the task of a sandbox that is over.

@@ -13,7 +13,7 @@ macro_rules! operations {
         pub(super) fn run(database: &Database, operation: &str, body: Value) -> Answer {
             match operation {
                 $($operation => answer(body, |request| database.$method(request)),)*
-                _ => Err(AwsError::client("UnknownOperationException", "")),
+                _ => Err(AwsError::unknown_operation(operation)),
             }
         }
     };

@@ -1,11 +1,22 @@
 //! What runs the containers of a task: the seam between the ECS stand-in and processes, containers or a simulation.
 
-use std::{collections::BTreeMap, fmt, fmt::Debug, net::IpAddr, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, fmt, fmt::Debug, io, net::IpAddr, pin::Pin, time::Duration};
 
+use modbox_sandbox::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 /// A start under way.
 pub type Starting = Pin<Box<dyn Future<Output = Result<Handle, StartError>> + Send>>;
+
+/// A log being read.
+pub type Reading = Pin<Box<dyn Future<Output = io::Result<Option<Vec<Said>>>> + Send>>;
+
+/// A line of a container's output, without its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub at: Timestamp,
+    pub text: String,
+}
 
 /// Runs the containers of tasks.
 pub trait Engine: Debug + Send + Sync {
@@ -22,6 +33,10 @@ pub trait Engine: Debug + Send + Sync {
     /// taken over too, and its exits say so. An error means that it never ran or cannot be told from others, and that
     /// nothing is left of it now.
     fn adopt(&self, launch: Launch) -> Starting;
+
+    /// What a container of a task has said, oldest first, also after its end as far as it is still known. None: there is
+    /// no log of it.
+    fn log(&self, task_id: &str, container: &str) -> Reading;
 }
 
 /// What is to be started: a task definition with the overrides of one RunTask applied.

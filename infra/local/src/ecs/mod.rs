@@ -23,10 +23,12 @@ mod world;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub use engine::{Cancelled, Container, Engine, Exit, Handle, Launch, StartError, Starting, Stop};
+pub use engine::{
+    Cancelled, Container, Engine, Exit, Handle, Launch, Reading, Said, StartError, Starting, Stop,
+};
 pub use memory::{Memory, MemoryError};
 use modbox_sandbox::{Clock, Ids};
-use serde_json::Value;
+use serde_json::{Value, json};
 pub use task::StopCode;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -125,10 +127,8 @@ impl Ecs {
             "RegisterTaskDefinition" => task_definitions::register(shared, body),
             "DescribeTaskDefinition" => task_definitions::describe(shared, body),
             "DeregisterTaskDefinition" => task_definitions::deregister(shared, body),
-            _ => Err(AwsError::client(
-                "UnknownOperationException",
-                format!("the local ECS does not know {operation}"),
-            )),
+            "ListClusters" => Ok(json!({"clusterArns": [wire::cluster_arn(&shared.settings.cluster)]})),
+            _ => Err(AwsError::unknown_operation(operation)),
         }
     }
 

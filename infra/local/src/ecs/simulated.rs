@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Cancelled, Engine, Exit, Handle, Launch, StartError, Starting, Stop};
+use super::{Cancelled, Engine, Exit, Handle, Launch, Reading, Said, StartError, Starting, Stop};
 
 const SIGKILLED: i32 = 137;
 const SIGTERMED: i32 = 143;
@@ -88,6 +88,8 @@ pub struct Simulated {
 struct Tasks {
     started: u32,
     running: BTreeMap<String, mpsc::UnboundedSender<Exit>>,
+    /// What containers have said, by task id and name.
+    logs: BTreeMap<(String, String), Vec<Said>>,
 }
 
 impl Simulated {
@@ -117,6 +119,12 @@ impl Simulated {
         let exit = Exit { container: container.to_owned(), code, reason: None };
         let tasks = self.tasks();
         tasks.running.get(task_arn).is_some_and(|task| task.send(exit).is_ok())
+    }
+
+    /// Has a container say a line, whether its task runs or not.
+    pub fn say(&self, task_id: &str, container: &str, line: Said) {
+        let stream = (task_id.to_owned(), container.to_owned());
+        self.tasks().logs.entry(stream).or_default().push(line);
     }
 
     fn tasks(&self) -> MutexGuard<'_, Tasks> {
@@ -178,6 +186,11 @@ impl Engine for Simulated {
             let script = (engine.left)(&launch).ok_or_else(|| StartError::new("nothing was left of it"))?;
             Ok(engine.run(&launch, script))
         })
+    }
+
+    fn log(&self, task_id: &str, container: &str) -> Reading {
+        let said = self.tasks().logs.get(&(task_id.to_owned(), container.to_owned())).cloned();
+        Box::pin(std::future::ready(Ok(said)))
     }
 }
 

@@ -7,6 +7,7 @@
 mod address;
 mod keeper;
 mod leftovers;
+mod logs;
 mod plan;
 mod report;
 mod scratch;
@@ -37,7 +38,7 @@ use self::{
     scratch::Scratch,
     sidecar::Sidecar,
 };
-use crate::ecs::{Cancelled, Engine, Exit, Handle, Launch, StartError, Starting};
+use crate::ecs::{Cancelled, Engine, Exit, Handle, Launch, Reading, StartError, Starting};
 
 /// Runs each task as processes: a folder of its own, exactly the environment it was given, an address of its own.
 ///
@@ -67,6 +68,11 @@ impl ProcessEngine {
         Self { shared: Arc::new(shared) }
     }
 
+    /// The program that this engine needs and this machine lacks, if there is one.
+    pub fn missing() -> Option<&'static str> {
+        missing_in(plan::PATH)
+    }
+
     /// Ends what earlier runs on the same `data` have left, folders included, but for the tasks with these ids; gives
     /// the ids of those that it ended.
     ///
@@ -76,6 +82,13 @@ impl ProcessEngine {
         let swept = tokio::task::spawn_blocking(move || leftovers::sweep(&tasks, &keep));
         swept.await.map_err(io::Error::other)?
     }
+}
+
+/// What the runtime runs commands with, if it is in none of the folders.
+fn missing_in(path: &str) -> Option<&'static str> {
+    const SHELL: &str = "bash";
+    let is_there = path.split(':').any(|folder| Path::new(folder).join(SHELL).is_file());
+    (!is_there).then_some(SHELL)
 }
 
 impl Engine for ProcessEngine {
@@ -92,6 +105,13 @@ impl Engine for ProcessEngine {
             let (scratch, address) = found?;
             adopt(launch, scratch, address).await
         })
+    }
+
+    fn log(&self, task_id: &str, container: &str) -> Reading {
+        let (tasks, task_id, container) =
+            (self.shared.tasks.clone(), task_id.to_owned(), container.to_owned());
+        let read = tokio::task::spawn_blocking(move || logs::read(&tasks, &task_id, &container));
+        Box::pin(async move { read.await.map_err(io::Error::other)? })
     }
 }
 
@@ -183,4 +203,18 @@ async fn spawn(program: &Path, spec: &TaskSpec, scratch: &Scratch, address: Ipv4
 
 fn cannot_start(what: &str, error: &io::Error) -> StartError {
     StartError::new(format!("CannotStartContainerError: failed to {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_bash_lacks_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = format!("/nowhere:{}", folder.path().display());
+        assert_eq!(missing_in(&path), Some("bash"));
+        std::fs::write(folder.path().join("bash"), "").unwrap();
+        assert_eq!(missing_in(&path), None);
+    }
 }

@@ -9,7 +9,7 @@ use super::scratch::Scratch;
 use crate::ecs::{Container, Launch, StartError};
 
 /// What the built-in image says of `PATH`.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const LANG: &str = "C.UTF-8";
 
 /// Refuses what this engine cannot run.
@@ -64,6 +64,7 @@ pub(super) fn task_spec(launch: &Launch, program: &Path, scratch: &Scratch, addr
         containers: below.map(|each| container_spec(each, program, scratch, address)).collect(),
         stop_timeout_ms: u64::try_from(launch.stop_timeout().as_millis()).unwrap_or(u64::MAX),
         report: scratch.report(),
+        usage_log: scratch.log(contract::DEADLINE),
         env: own.map_or_else(Variables::default, |own| environment(own, address)),
     }
 }
@@ -91,8 +92,7 @@ fn container_spec(
         args: args.iter().map(ToString::to_string).collect(),
         env,
         cwd: scratch.workspace(),
-        stdout: scratch.log(&container.name),
-        stderr: scratch.log(&container.name),
+        log: scratch.log(&container.name),
     }
 }
 

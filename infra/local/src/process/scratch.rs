@@ -8,6 +8,8 @@ use std::{
 
 use tokio::task::spawn_blocking;
 
+use super::logs;
+
 /// The folder of one task, which nobody else may enter.
 ///
 /// It holds `workspace`, `logs`, `report`, and `address` and `sandbox`, by which what a task left is found after a crash.
@@ -52,7 +54,7 @@ impl Scratch {
         }
         private.recursive(false).create(&self.folder)?;
         private.create(self.workspace())?;
-        private.create(self.folder.join("logs"))?;
+        private.create(self.logs())?;
         if let Some(sandbox) = sandbox {
             fs::write(self.sandbox_file(), sandbox)?;
         }
@@ -71,12 +73,20 @@ impl Scratch {
         self.folder.join("report")
     }
 
-    pub(super) fn log(&self, container: &str) -> PathBuf {
-        self.folder.join("logs").join(format!("{container}.log"))
+    pub(super) fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
     }
 
+    /// What a container says, as [`LogLine`](modbox_sidecar::LogLine)s.
+    pub(super) fn log(&self, container: &str) -> PathBuf {
+        self.logs().join(format!("{container}.log"))
+    }
+
+    pub(super) const SIDECAR_LOG: &str = "sidecar";
+
+    /// Why the sidecar did not start, as it said it.
     pub(super) fn sidecar_log(&self) -> PathBuf {
-        self.log("deadline")
+        self.logs().join(Self::SIDECAR_LOG)
     }
 
     /// The address of the task whose folder this is, if it came so far that it had one.
@@ -97,7 +107,7 @@ impl Scratch {
         self.folder.join("address")
     }
 
-    /// Removes the folder with all in it; a failure is logged, since the task's end must not wait for it.
+    /// Removes the folder with all in it but the logs; a failure is logged, since the task's end must not wait for it.
     pub(super) async fn remove(&self) {
         let scratch = self.clone();
         let removed = spawn_blocking(move || scratch.remove_now()).await;
@@ -107,6 +117,7 @@ impl Scratch {
     }
 
     pub(super) fn remove_now(&self) -> io::Result<()> {
+        logs::keep(self);
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 // The task may have closed folders of its own, which still are its owner's to open.

@@ -1,25 +1,26 @@
 //! A deployed stack in one process: the table, the functions, and what calls them.
 
 mod filters;
+mod settings;
 mod table;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use futures::future::BoxFuture;
-use modbox_aws::{
-    Connection,
-    bus::Bus as EventBus,
-    queue::DeadLetters,
-    table::{Table, Token},
-    tasks::{TaskSettings, Tasks},
+use modbox_aws::{Connection, bus::Bus as EventBus, queue::DeadLetters, table::Table, tasks::Tasks};
+use modbox_control::{
+    Admin, AdminError, Api, Control, Keys, Launcher, Observer, Reaper,
+    settings::{Environment, InvalidSetting},
 };
-use modbox_control::{Api, Control, Keys, Launcher, Observer, Reaper, UrlTemplate};
-use modbox_sandbox::{Clock, Ids, UserId};
+use modbox_sandbox::{Clock, Ids};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+pub use settings::variables;
+pub use table::ensure as ensure_table;
 
 use crate::{
     aws_json::{Answer, AwsError},
@@ -27,6 +28,7 @@ use crate::{
     cloud::{Cloud, Gate, Service},
     dynamo::{Dynamo, StorageError},
     ecs::{self, Ecs, Engine},
+    logs::Logs,
     plumbing::{
         self, Handler, Running, events::Events, handler, mapping::Mapping, pump::Pump, schedule::Schedule,
     },
@@ -39,10 +41,11 @@ pub const TABLE: &str = "modbox";
 pub const STACK: &str = "local";
 /// The name of the bus on which lifecycle events are published.
 pub const EVENT_BUS: &str = "modbox";
+/// The log group that keeps what tasks say.
+pub const LOG_GROUP: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
-const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a stack is made of.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub keys: Keys,
+    /// How long an ended sandbox is kept as history.
+    pub retention: Duration,
     /// How often the schedule calls; a minute in AWS.
     pub tick: Duration,
     /// How often DynamoDB removes the items whose TTL has passed; AWS promises a few days.
@@ -72,8 +77,9 @@ pub struct Stack {
     pub bus: Arc<Bus>,
     pub queue: Arc<Queue>,
     pub table: Table,
+    /// Who may call: users and their tokens.
+    pub admin: Admin,
     api: Api,
-    clock: Arc<dyn Clock>,
     pump: Pump,
     sweep: Schedule,
     schedule: Running,
@@ -93,6 +99,8 @@ pub enum StartError {
     Memory(#[from] ecs::MemoryError),
     #[error("a filter cannot be read: {0}")]
     Filter(#[from] plumbing::filter::InvalidFilter),
+    #[error("a function cannot be set up: {0}")]
+    Setting(#[from] InvalidSetting),
 }
 
 impl Service for Ecs {
@@ -104,7 +112,7 @@ impl Service for Ecs {
 impl Stack {
     /// Makes the table if it is not there, and starts everything that calls the functions.
     pub fn start(mut parts: Parts) -> Result<Self, StartError> {
-        table::ensure(&parts.dynamo)?;
+        ensure_table(&parts.dynamo)?;
         let sources = || (Arc::clone(&parts.clock), Arc::clone(&parts.ids));
         let (changes, changed) = mpsc::unbounded_channel();
         let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
@@ -113,19 +121,23 @@ impl Stack {
         }
         let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
         let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let services: [Arc<dyn Service>; 4] = [
+        let logs = Logs::new(LOG_GROUP, Arc::clone(&parts.engine), Arc::clone(&parts.clock));
+        let services: [Arc<dyn Service>; 5] = [
             Arc::clone(&parts.dynamo) as _,
             Arc::new(ecs.clone()),
             Arc::clone(&bus) as _,
             Arc::clone(&queue) as _,
+            Arc::new(logs),
         ];
         let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
-        let functions = Functions { cloud: &cloud, parts: &parts };
+        let settings: HashMap<_, _> = variables(&parts.ecs.cluster, parts.retention).into_iter().collect();
+        let setting = |name: &str| settings.get(name).cloned();
+        let functions = Functions { cloud: &cloud, parts: &parts, env: Environment(&setting) };
 
         let stream = parts.dynamo.stream(TABLE);
-        let reaper = functions.reaper();
+        let reaper = functions.reaper()?;
         let mappings = vec![
-            Mapping::new("launcher", filters::launcher()?, functions.launcher()),
+            Mapping::new("launcher", filters::launcher()?, functions.launcher()?),
             Mapping::new("reaper", filters::reaper()?, Arc::clone(&reaper)),
         ];
         let schedule = Schedule {
@@ -139,18 +151,18 @@ impl Stack {
         let forward = CancellationToken::new();
         tokio::spawn(forward_until(forward.clone(), changed, events));
         Ok(Self {
-            api: functions.api(),
+            api: functions.api()?,
             table: functions.table("local"),
+            admin: Admin::new(functions.control("local")),
             pump: Pump::start(stream, mappings),
             schedule: schedule.clone().start(),
             sweep: schedule,
             ttl: expire_items(&parts).start(),
-            observer: plumbing::events::start(delivered, functions.observer()),
+            observer: plumbing::events::start(delivered, functions.observer()?),
             forward,
             ecs,
             bus,
             queue,
-            clock: Arc::clone(&parts.clock),
             dynamo: Arc::clone(&parts.dynamo),
             cloud,
         })
@@ -161,15 +173,23 @@ impl Stack {
         modbox_http::router(self.api.clone())
     }
 
-    /// Lets a user in with an API token.
-    pub async fn admit(&self, user: &str, token: &str) -> Result<(), modbox_aws::Error> {
-        let known = Token {
-            user: UserId::new(user),
-            created_at: self.clock.now(),
-            expires_at: None,
-            revoked_at: None,
-        };
-        self.table.put_token(token, &known).await
+    /// Lets a user in with an API token, beside the tokens that the user has.
+    pub async fn admit(&self, user: &str, token: &str) -> Result<(), AdminError> {
+        self.admin.admit(user, token, "admitted").await.map(drop)
+    }
+
+    /// Lets a user in with this token in place of the one that was let in so before; tokens made by others stay.
+    pub async fn admit_instead(&self, user: &str, token: &str) -> Result<(), AdminError> {
+        const DESCRIPTION: &str = "the token of modbox-local";
+        let admitted = self.admin.admit(user, token, DESCRIPTION).await?;
+        for earlier in self.admin.list_tokens(user).await? {
+            let replaced =
+                earlier.description.as_deref() == Some(DESCRIPTION) && earlier.hash != admitted.hash;
+            if replaced && earlier.revoked_at.is_none() {
+                self.admin.revoke_token(earlier.hash.id()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The dead letters, as they were sent.
@@ -249,6 +269,7 @@ async fn forward_until(
 struct Functions<'a> {
     cloud: &'a Arc<Cloud>,
     parts: &'a Parts,
+    env: Environment<'a>,
 }
 
 impl Functions<'_> {
@@ -257,67 +278,57 @@ impl Functions<'_> {
     }
 
     fn table(&self, caller: &str) -> Table {
-        Table::new(&self.connection(caller), TABLE, RETENTION)
+        Table::new(&self.connection(caller), TABLE, self.parts.retention)
     }
 
     fn control(&self, caller: &str) -> Control {
         Control::new(self.table(caller), Arc::clone(&self.parts.clock), Arc::clone(&self.parts.ids))
     }
 
-    fn tasks(&self, caller: &str) -> Tasks {
-        let settings = TaskSettings {
-            cluster: self.parts.ecs.cluster.clone(),
-            stack: STACK.to_owned(),
-            // ECS wants one; the stand-in takes any.
-            subnets: vec!["subnet-local".to_owned()],
-            security_groups: Vec::new(),
-            assign_public_ip: false,
-            sidecar_image: "modbox/sidecar".to_owned(),
-            execution_role_arn: None,
-            log_group: None,
-        };
-        Tasks::new(&self.connection(caller), settings)
+    fn tasks(&self, caller: &str) -> Result<Tasks, InvalidSetting> {
+        self.env.tasks(&self.connection(caller))
     }
 
-    fn bus(&self, caller: &str) -> EventBus {
-        EventBus::new(&self.connection(caller), EVENT_BUS, self.dead_letters(caller))
+    fn bus(&self, caller: &str) -> Result<EventBus, InvalidSetting> {
+        self.env.bus(&self.connection(caller))
     }
 
-    fn dead_letters(&self, caller: &str) -> DeadLetters {
-        DeadLetters::new(&self.connection(caller), queue::url(DEAD_LETTERS))
+    fn dead_letters(&self, caller: &str) -> Result<DeadLetters, InvalidSetting> {
+        self.env.dead_letters(&self.connection(caller))
     }
 
-    fn api(&self) -> Api {
+    fn api(&self) -> Result<Api, InvalidSetting> {
         let keys = self.parts.keys.clone();
-        Api::new(self.control("api"), keys, UrlTemplate::loopback(), DEFAULT_IMAGE.to_owned())
+        let logs = self.env.logs(&self.connection("api"));
+        Ok(Api::new(self.control("api"), keys, self.env.sandbox_url()?, self.env.default_image()?, logs))
     }
 
-    fn launcher(&self) -> Handler {
+    fn launcher(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "launcher";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME), self.bus(NAME), self.dead_letters(NAME));
+        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
         let launcher = Launcher::new(self.control(NAME), tasks, bus, dead_letters, self.parts.keys.clone());
-        handler(move |event| {
+        Ok(handler(move |event| {
             let launcher = launcher.clone();
             async move { launcher::handler(&launcher, event).await.map_err(|error| error.to_string()) }
-        })
+        }))
     }
 
-    fn reaper(&self) -> Handler {
+    fn reaper(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "reaper";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME), self.bus(NAME), self.dead_letters(NAME));
+        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
         let app = reaper::App::new(Reaper::new(self.control(NAME), tasks, bus, dead_letters));
-        handler(move |event| {
+        Ok(handler(move |event| {
             let app = app.clone();
             async move { reaper::handler(&app, event).await.map_err(|error| error.to_string()) }
-        })
+        }))
     }
 
-    fn observer(&self) -> Handler {
+    fn observer(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "observer";
-        let observer = Observer::new(self.control(NAME), self.bus(NAME), STACK.to_owned());
-        handler(move |event| {
+        let observer = Observer::new(self.control(NAME), self.bus(NAME)?, self.env.stack()?);
+        Ok(handler(move |event| {
             let observer = observer.clone();
             async move { observer::handler(&observer, event).await.map_err(|error| error.to_string()) }
-        })
+        }))
     }
 }

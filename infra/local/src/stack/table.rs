@@ -7,7 +7,7 @@ use super::TABLE;
 use crate::{aws_json::AwsError, dynamo::Dynamo};
 
 /// Makes the table unless it is there.
-pub(super) fn ensure(dynamo: &Dynamo) -> Result<(), AwsError> {
+pub fn ensure(dynamo: &Dynamo) -> Result<(), AwsError> {
     match dynamo.call("DescribeTable", json!({"TableName": TABLE})) {
         Ok(_) => return Ok(()),
         Err(error) if error.code.ends_with("ResourceNotFoundException") => {}

@@ -147,7 +147,7 @@ async fn the_sdk_knows_a_throttle_and_tries_again() {
     let (dynamo, _cloud, _client) = with_table(Dynamo::in_memory().unwrap()).await;
     let throttled = Arc::new(Throttled(dynamo, AtomicBool::new(true)));
     let absent = || Arc::new(Absent);
-    let cloud = Cloud::new(throttled, absent(), absent(), absent());
+    let cloud = Cloud::new(throttled, absent(), absent(), absent(), absent());
     let client = client!(aws_sdk_dynamodb, cloud, "test");
     client.get_item().table_name("modbox").key("pk", text("a")).send().await.unwrap();
     assert_eq!(cloud.calls()[&("test".to_owned(), "GetItem".to_owned())], 2);

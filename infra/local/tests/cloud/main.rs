@@ -5,6 +5,8 @@ mod bus;
 #[cfg(test)]
 mod dynamo;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod plumbing;
 #[cfg(test)]
 mod port;

@@ -60,6 +60,9 @@ async fn a_get_tells_that_the_port_is_up_and_what_is_unknown_is_refused() {
         unknown.starts_with("HTTP/1.1 400") && unknown.contains("UnknownOperationException"),
         "{unknown}"
     );
+    // As services with XML ask, such as STS.
+    let other = exchange(address, "POST / HTTP/1.1", b"Action=GetCallerIdentity&Version=2011-06-15").await;
+    assert!(other.starts_with("HTTP/1.1 400") && other.contains("<Code>UnknownOperation"), "{other}");
     let by_path = "POST /000000000000/dead HTTP/1.1\r\nx-amz-target: AmazonSQS.GetQueueUrl";
     let by_path = exchange(address, by_path, br#"{"QueueName":"dead"}"#).await;
     assert!(by_path.starts_with("HTTP/1.1 200"), "{by_path}");

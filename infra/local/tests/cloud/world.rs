@@ -77,6 +77,7 @@ pub(crate) fn stand_ins(dynamo: Dynamo) -> StandIns {
         Arc::new(Absent),
         Arc::clone(&bus) as _,
         Arc::clone(&queue) as _,
+        Arc::new(Absent),
     );
     StandIns { clock, dynamo, bus, queue, cloud }
 }

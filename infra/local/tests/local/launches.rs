@@ -6,7 +6,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::machine::Machine;
+use crate::{machine::Machine, report};
 
 const AT_ONCE: usize = 49;
 
@@ -32,9 +32,4 @@ pub(crate) fn forty_nine_sandboxes_at_once_are_each_ready_within_two_seconds() {
     for (sandbox, _) in all {
         assert_eq!(sandbox.exec("echo $((6 * 7))").unwrap()["stdout"], "42\n");
     }
-}
-
-#[expect(clippy::print_stdout, reason = "a measurement is for whoever runs the test")]
-fn report(text: &str) {
-    println!("{text}");
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
     sync::atomic::{AtomicU8, Ordering},
     thread::sleep,
@@ -159,6 +159,24 @@ impl Machine {
         signal(Pid::from_child(&program)).unwrap();
         let status = wait(&mut program, PATIENCE);
         (status.unwrap_or_else(|| panic!("it does not end: {}", self.stderr())), told.elapsed())
+    }
+
+    /// How many threads the program has now.
+    pub(crate) fn threads(&self) -> usize {
+        self.count("task", |_| true)
+    }
+
+    /// How many sockets the program has now.
+    pub(crate) fn connections(&self) -> usize {
+        self.count("fd", |path| {
+            fs::read_link(path).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+        })
+    }
+
+    fn count(&self, what: &str, counts: impl Fn(&Path) -> bool) -> usize {
+        let folder = format!("/proc/{}/{what}", self.program.as_ref().unwrap().id());
+        let entries = fs::read_dir(folder).unwrap().flatten();
+        entries.filter(|entry| counts(&entry.path())).count()
     }
 
     pub(crate) fn api(&self) -> SocketAddr {

@@ -10,11 +10,14 @@
 mod aws;
 mod client;
 mod commands;
+mod crowds;
 mod deadlines;
 mod ends;
+mod files;
 mod launches;
 mod load;
 mod machine;
+mod monitoring;
 mod processes;
 mod restarts;
 mod secrets;
@@ -28,8 +31,8 @@ use std::{
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Four tests sleep towards their deadlines; so many more have the processors meanwhile.
-const THREADS: usize = 4 + 3;
+/// Five tests sleep most of their time; so many more have the processors meanwhile.
+const THREADS: usize = 5 + 3;
 
 /// Held by whatever uses the processors, whole by what measures them.
 static PROCESSORS: RwLock<()> = RwLock::new(());
@@ -53,6 +56,11 @@ macro_rules! tests {
     };
 }
 
+#[expect(clippy::print_stdout, reason = "a measurement is for whoever runs the test")]
+fn report(text: &str) {
+    println!("{text}");
+}
+
 /// Started first, since they take longest.
 fn sleepers() -> Vec<Trial> {
     tests![
@@ -61,6 +69,7 @@ fn sleepers() -> Vec<Trial> {
         deadlines::a_sandbox_is_over_at_its_deadline_and_gone_soon_after,
         deadlines::a_deadline_holds_while_modbox_local_is_dead,
         restarts::an_extension_after_a_restart_holds,
+        monitoring::a_sandbox_shows_what_happens_in_it_and_what_it_uses,
     ]
 }
 
@@ -75,10 +84,15 @@ fn shared() -> Vec<Trial> {
         ends::a_sandbox_destroyed_while_it_starts_never_runs,
         start::the_token_is_generated_once_and_kept_for_its_owner,
         start::a_token_may_be_given,
+        start::a_token_that_is_given_replaces_the_one_before,
         start::a_token_of_another_form_is_a_usage_error_that_does_not_repeat_it,
         start::an_address_that_is_taken_names_its_flag,
         start::a_data_folder_is_used_by_one_at_a_time,
+        start::a_data_folder_of_another_format_is_refused_and_left_as_it_is,
+        start::each_step_of_a_life_is_a_line_with_the_name,
+        start::the_help_shows_examples,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
+        files::commands_and_files_share_the_workspace,
         aws::the_aws_endpoint_shows_what_runs,
         restarts::a_sandbox_lives_on_with_its_address_and_its_token,
         restarts::what_was_killed_meanwhile_is_said_to_be_over_within_a_tick,
@@ -99,5 +113,7 @@ fn alone() -> Vec<Trial> {
     tests![
         PROCESSORS.write().unwrap_or_else(PoisonError::into_inner);
         launches::forty_nine_sandboxes_at_once_are_each_ready_within_two_seconds,
+        crowds::two_hundred_at_once_come_to_run_and_leave_nothing,
+        crowds::fifty_waits_at_once_cost_no_thread_each,
     ]
 }

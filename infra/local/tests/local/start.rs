@@ -49,7 +49,7 @@ pub(crate) fn the_token_is_generated_once_and_kept_for_its_owner() {
     let first = machine.token.clone();
     assert!(first.starts_with("mbx_") && first.len() == 36);
     assert_eq!(fs::read_to_string(&file).unwrap().trim(), first);
-    for kept in [&file, &machine.data().join("keys")] {
+    for kept in ["token", "keys", "functions.env"].map(|name| machine.data().join(name)) {
         assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert_eq!(fs::metadata(machine.data()).unwrap().permissions().mode() & 0o777, 0o700);
@@ -70,6 +70,25 @@ pub(crate) fn a_token_may_be_given() {
     assert_eq!(status_with(&machine, Some("mbx_given-by-the-test")), 200);
     assert_eq!(status_with(&machine, Some("mbx_given-by-the-best")), 401);
     assert!(!machine.data().join("token").exists());
+}
+
+pub(crate) fn a_token_that_is_given_replaces_the_one_before() {
+    let mut machine = Machine::start();
+    let generated = machine.token.clone();
+    assert_eq!(machine.terminate().0.code(), Some(0));
+    for (given, refused) in [("mbx_given-first", generated.as_str()), ("mbx_given-second", "mbx_given-first")]
+    {
+        machine.run(|command| {
+            command.args(["--token", given]);
+        });
+        assert_eq!((status_with(&machine, Some(given)), status_with(&machine, Some(refused))), (200, 401));
+        assert_eq!(machine.terminate().0.code(), Some(0));
+    }
+    machine.run(|_| {});
+    assert_eq!(machine.token, generated);
+    let (kept, given) =
+        (status_with(&machine, Some(&generated)), status_with(&machine, Some("mbx_given-second")));
+    assert_eq!((kept, given), (200, 401), "one that is asked for again is let in again");
 }
 
 pub(crate) fn a_token_of_another_form_is_a_usage_error_that_does_not_repeat_it() {
@@ -99,4 +118,46 @@ pub(crate) fn a_data_folder_is_used_by_one_at_a_time() {
     assert!(refused.said.contains("another modbox-local uses the data folder"), "{refused:?}");
     assert!(refused.said.contains("--data"), "{refused:?}");
     assert_eq!(sandbox.exec("echo alive").unwrap()["stdout"], "alive\n");
+}
+
+pub(crate) fn a_data_folder_of_another_format_is_refused_and_left_as_it_is() {
+    let mut machine = Machine::start();
+    machine.terminate();
+    let mark = machine.data().join("format");
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "1\n");
+    fs::write(&mark, "2\n").unwrap();
+    let table = fs::read(machine.data().join("modbox.db")).unwrap();
+
+    let refused = machine.refused(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"]);
+
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for part in ["is of format \"2\"", "knows only 1", "--data", &machine.data().display().to_string()] {
+        assert!(refused.said.contains(part), "{part}: {refused:?}");
+    }
+    assert_eq!(fs::read(machine.data().join("modbox.db")).unwrap(), table);
+}
+
+pub(crate) fn each_step_of_a_life_is_a_line_with_the_name() {
+    let mut machine = Machine::start();
+    let sandbox = machine.create_running(&serde_json::json!({"task_id": "hello"}));
+    machine.destroy(&sandbox.id);
+    machine.terminate();
+    let said = machine.stderr();
+    assert!(!said.contains('\x1b'), "no colours where there is no terminal: {said}");
+    for step in ["sandbox was accepted", "sandbox is running", "sandbox ended", "task is stopped"] {
+        let line = format!(" INFO hello: {step} ");
+        assert_eq!(said.lines().filter(|said| said.contains(&line)).count(), 1, "{step}: {said}");
+    }
+    assert!(said.contains("reason=destroyed"), "{said}");
+    assert!(said.contains("preparing the data folder"), "{said}");
+}
+
+pub(crate) fn the_help_shows_examples() {
+    let shown = Command::new(env!("CARGO_BIN_EXE_modbox-local")).arg("--help").output().unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success());
+    for part in ["Examples:", "--retention 7d", "RUST_LOG"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains('\x1b') && text.lines().all(|line| line.len() <= 120), "{text}");
 }

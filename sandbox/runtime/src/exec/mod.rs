@@ -4,6 +4,7 @@ mod command;
 mod output;
 mod request;
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Json;
@@ -44,9 +45,23 @@ pub(crate) async fn exec(
     let request = ExecRequest::parse(&body::read(body).await?)?;
     // Dropped with this future, which is when the connection is lost.
     let (_client, client_gone) = oneshot::channel();
-    let running = tokio::spawn(async move { runtime.commands.run(request, client_gone).await });
+    let running = tokio::spawn(async move {
+        let ended = runtime.commands.run(request, client_gone).await;
+        if let Ok(outcome) = &ended {
+            runtime.log.say(outcome.to_string());
+        }
+        ended
+    });
     let ended = running.await.map_err(|_| Failure::NotStarted("it was lost".to_owned()))?;
     ended.map(|outcome| Json(outcome.into()))
+}
+
+/// For the log: nothing of what the command was or said.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.timed_out { "timed out" } else { "finished" };
+        write!(f, "a command {how}: exit code {}, {} ms", self.exit_code, self.duration.as_millis())
+    }
 }
 
 impl From<Outcome> for ExecAnswer {

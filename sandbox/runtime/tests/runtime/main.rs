@@ -4,5 +4,7 @@
 
 mod ending;
 mod exec;
+mod files;
+mod log;
 mod refusals;
 mod world;

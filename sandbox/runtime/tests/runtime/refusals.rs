@@ -5,7 +5,7 @@ use crate::world::{API_KEY, Answer, TOKEN, World};
 const EXEC: &str = "POST /modbox/api/exec";
 
 #[track_caller]
-fn refused(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, &answer.body["error"]["code"]), (status, &json!(code)), "{}", answer.body);
     let message = &answer.body["error"]["message"];
     assert!(message.as_str().is_some_and(|text| !text.is_empty()));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use modbox_tree::{Pid, kill_tree, marked, snapshot};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 pub(crate) const TOKEN: &str = "sbx_first";
 pub(crate) const API_KEY: &str = "second";
@@ -28,11 +28,14 @@ pub(crate) struct World {
     child: Child,
     address: SocketAddr,
     workspace: TempDir,
+    output: NamedTempFile,
 }
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
+    pub(crate) bytes: Vec<u8>,
+    /// The bytes as JSON, if they are.
     pub(crate) body: Value,
 }
 
@@ -42,9 +45,21 @@ impl World {
     }
 
     pub(crate) fn with(env: &[(&str, &str)]) -> Self {
+        Self::run_by(Command::new(env!("CARGO_BIN_EXE_modbox-runtime")), env)
+    }
+
+    /// A runtime that bash starts after it has done something else.
+    pub(crate) fn after(preparation: &str) -> Self {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &format!("{preparation}; exec \"$0\""), env!("CARGO_BIN_EXE_modbox-runtime")]);
+        Self::run_by(bash, &[("MODBOX_ACCESS_TOKEN", TOKEN)])
+    }
+
+    fn run_by(mut program: Command, env: &[(&str, &str)]) -> Self {
         let workspace = tempfile::tempdir().unwrap();
+        let output = NamedTempFile::new().unwrap();
         let address = SocketAddr::from((own_address(), 8080));
-        let child = Command::new(env!("CARGO_BIN_EXE_modbox-runtime"))
+        let child = program
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("WORLD", workspace.path())
@@ -53,9 +68,10 @@ impl World {
             .envs(env.iter().copied())
             .current_dir(workspace.path())
             .stdin(Stdio::null())
+            .stdout(output.reopen().unwrap())
             .spawn()
             .unwrap();
-        let world = Self { child, address, workspace };
+        let world = Self { child, address, workspace, output };
         eventually("an answer", || TcpStream::connect(world.address).is_ok());
         world
     }
@@ -131,6 +147,12 @@ impl World {
         answer.body
     }
 
+    /// The lines on the runtime's own standard output.
+    pub(crate) fn said(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.output.path()).unwrap();
+        text.lines().map(ToOwned::to_owned).collect()
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
@@ -147,7 +169,7 @@ impl Drop for World {
     }
 }
 
-fn read_answer(stream: TcpStream) -> Answer {
+pub(crate) fn read_answer(stream: TcpStream) -> Answer {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -160,6 +182,7 @@ fn read_answer(stream: TcpStream) -> Answer {
         status,
         head: head.to_ascii_lowercase(),
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        bytes: body,
     }
 }
 

@@ -1,6 +1,9 @@
 //! The sidecar as parent of a sandbox's processes on one machine. It is their subreaper, so that none leaves its
 //! tree, and it ends all of them before it ends itself.
 
+mod lines;
+mod log;
+mod output;
 mod report;
 mod spec;
 mod start;
@@ -17,6 +20,8 @@ use crate::clock::WallClock;
 use crate::refuse;
 use crate::settings::{Settings, Unusable};
 use crate::watch::{Event, Watch};
+pub use log::{LOG_LIMIT, LogLine, Stream};
+use output::{Ends, Output};
 use report::Report;
 pub use report::{Ending, ReportLine, UnreadableLine};
 use spec::NoTask;
@@ -42,7 +47,7 @@ enum NotStarted {
 
 pub(crate) fn run() -> ExitCode {
     match Task::take_over() {
-        Ok(mut task) => task.run(),
+        Ok(task) => task.run(),
         Err(reason) => refuse(reason),
     }
 }
@@ -51,6 +56,9 @@ struct Task {
     spec: TaskSpec,
     watch: Watch,
     report: Report,
+    /// One for each container, until it is started.
+    ends: Vec<Ends>,
+    output: Output,
     /// The containers that run, by their place in `spec`.
     running: Vec<(Pid, usize)>,
     essential_exited: bool,
@@ -69,16 +77,18 @@ impl Task {
         let watch = Watch::start(&settings, expires_at, &SIGNALS, Box::new(WallClock))?;
         let mut report = Report::open(&spec.report)?;
         report.tell(&ReportLine::Sidecar(Identity::own()?));
-        Ok(Self { spec, watch, report, running: Vec::new(), essential_exited: false })
+        let (ends, output) = Output::capture(&spec)?;
+        Ok(Self { spec, watch, report, ends, output, running: Vec::new(), essential_exited: false })
     }
 
-    fn run(&mut self) -> ExitCode {
+    fn run(mut self) -> ExitCode {
         if !self.watch.is_over() {
             self.start_all();
         }
         let ending = self.wait();
         let grace = if ending == Ending::Killed { Duration::ZERO } else { self.spec.stop_timeout() };
         let is_gone = self.end_everything(grace);
+        self.output.finish();
         // Unless it is true, whoever reads the report must look for what is left.
         if is_gone {
             self.report.tell(&ReportLine::Ended(ending));
@@ -89,9 +99,10 @@ impl Task {
     /// Nothing is reaped meanwhile, so that the group of the first stays joinable even if it has ended.
     fn start_all(&mut self) {
         let mut group = None;
-        for (place, container) in self.spec.containers.iter().enumerate() {
+        let ends = std::mem::take(&mut self.ends);
+        for ((place, container), ends) in self.spec.containers.iter().enumerate().zip(ends) {
             let name = container.name.clone();
-            match start::start(container, group) {
+            match start::start(container, ends, group) {
                 Ok(pid) => {
                     group.get_or_insert(pid);
                     self.running.push((pid, place));

@@ -15,6 +15,8 @@ pub struct TaskSpec {
     pub stop_timeout_ms: u64,
     /// The file to which [`ReportLine`](crate::ReportLine)s are appended; created if it is not there.
     pub report: PathBuf,
+    /// The log of the sidecar itself: what the task has used, in the form of `contract`.
+    pub usage_log: PathBuf,
     /// The sidecar's own variables (deadline, address and token of the API), each over the one of that name in its
     /// environment.
     #[serde(default, skip_serializing_if = "Variables::is_empty")]
@@ -36,9 +38,9 @@ pub struct ContainerSpec {
     pub env: Variables,
     /// The folder it starts in; it must exist.
     pub cwd: PathBuf,
-    /// The file its output is appended to; created, readable by its owner only, if it is not there.
-    pub stdout: PathBuf,
-    pub stderr: PathBuf,
+    /// The file to which its output is appended as [`LogLine`](crate::LogLine)s; created, readable by its owner only, if
+    /// it is not there.
+    pub log: PathBuf,
 }
 
 /// Environment variables. Debug output shows their names only.
@@ -95,8 +97,8 @@ mod tests {
     use super::*;
 
     const DOCUMENT: &str = r#"{"containers":[{"name":"main","essential":true,"program":"/bin/true","args":["a"],
-        "env":{"KEY":"hush"},"cwd":"/","stdout":"/dev/null","stderr":"/dev/null"}],
-        "stop_timeout_ms":2000,"report":"/dev/null"}"#;
+        "env":{"KEY":"hush"},"cwd":"/","log":"/dev/null"}],
+        "stop_timeout_ms":2000,"report":"/dev/null","usage_log":"/dev/null"}"#;
 
     #[test]
     fn what_is_written_is_read_back() {

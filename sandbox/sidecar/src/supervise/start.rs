@@ -4,12 +4,12 @@ use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 
-use super::report::append;
+use super::output::Ends;
 use super::spec::ContainerSpec;
 
 /// Starts a container in this process group, or in one of its own. Should the sidecar be killed, the container is
 /// killed with it.
-pub(crate) fn start(container: &ContainerSpec, group: Option<Pid>) -> io::Result<Pid> {
+pub(crate) fn start(container: &ContainerSpec, output: Ends, group: Option<Pid>) -> io::Result<Pid> {
     let mut command = Command::new(&container.program);
     command
         .args(&container.args)
@@ -17,8 +17,8 @@ pub(crate) fn start(container: &ContainerSpec, group: Option<Pid>) -> io::Result
         .envs(&container.env.0)
         .current_dir(&container.cwd)
         .stdin(Stdio::null())
-        .stdout(append(&container.stdout)?)
-        .stderr(append(&container.stderr)?)
+        .stdout(output.stdout)
+        .stderr(output.stderr)
         .process_group(group.map_or(0, |group| group.as_raw_nonzero().get()));
     end_with_parent(&mut command);
     // The handle is not needed: whatever ends below the sidecar is reaped by its pid.

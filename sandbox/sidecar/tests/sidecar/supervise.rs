@@ -1,105 +1,10 @@
-use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use modbox_sidecar::tree::{self, Pid, Signal};
-use modbox_sidecar::{ContainerSpec, Ending, ReportLine, TaskSpec, Variables};
-use tempfile::TempDir;
+use modbox_sidecar::tree::{self, Signal};
+use modbox_sidecar::{Ending, ReportLine, Stream};
 
+use crate::scene::Scene;
 use crate::world::{LONG, Sidecar, Stub, eventually, in_millis, millis};
-
-/// A task in a folder of its own; its processes are known by a variable they inherit.
-struct Scene {
-    folder: TempDir,
-    task: TaskSpec,
-}
-
-impl Scene {
-    fn new(stop_timeout_ms: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let report = folder.path().join("report");
-        let task = TaskSpec { containers: Vec::new(), stop_timeout_ms, report, env: Variables::default() };
-        Self { folder, task }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn mark(&self) -> String {
-        format!("SCENE={}", self.folder.path().display())
-    }
-
-    /// Adds a container that runs this script.
-    fn runs(mut self, name: &str, essential: bool, script: &str) -> Self {
-        let folder = self.folder.path().to_str().unwrap();
-        let env = [("SCENE", folder), ("PATH", "/usr/local/bin:/usr/bin:/bin")];
-        self.task.containers.push(ContainerSpec {
-            name: name.to_owned(),
-            essential,
-            program: "bash".into(),
-            args: vec!["-c".to_owned(), script.to_owned()],
-            env: env.into_iter().collect(),
-            cwd: self.folder.path().to_owned(),
-            stdout: self.path("out"),
-            stderr: self.path("err"),
-        });
-        self
-    }
-
-    fn expires_in(mut self, millis: u64) -> Self {
-        self.task.env = [("MODBOX_EXPIRES_AT_MS", in_millis(millis))].into_iter().collect();
-        self
-    }
-
-    fn start(&self) -> Sidecar {
-        let mut sidecar = Sidecar::start(&["deadline", "--supervise"], &[]);
-        sidecar.tell(&serde_json::to_vec(&self.task).unwrap());
-        sidecar
-    }
-
-    fn report(&self) -> Vec<ReportLine> {
-        let text = fs::read_to_string(&self.task.report).unwrap_or_default();
-        text.lines().map(|line| line.parse().unwrap()).collect()
-    }
-
-    fn pid(&self, container: &str) -> Pid {
-        let mut found = None;
-        eventually("a start in the report", || {
-            found = self.report().iter().find_map(|line| match line {
-                ReportLine::Started { name, pid } if name == container => Pid::from_raw(*pid),
-                _ => None,
-            });
-            found.is_some()
-        });
-        found.unwrap()
-    }
-
-    fn code(&self, container: &str) -> Option<i32> {
-        self.report().iter().find_map(|line| match line {
-            ReportLine::Exited { name, code } if name == container => Some(*code),
-            _ => None,
-        })
-    }
-
-    fn alive(&self) -> usize {
-        let mark = self.mark();
-        let all = tree::snapshot();
-        let ours = all.iter().filter(|process| !process.ended);
-        ours.filter(|process| tree::marked(process.pid, |entry| entry == mark.as_bytes())).count()
-    }
-
-    /// Waits until the scripts have made these files.
-    fn made(&self, names: &[&str]) {
-        eventually("the scripts", || names.iter().all(|name| self.path(name).exists()));
-    }
-
-    #[track_caller]
-    fn over(&self, ending: Ending) {
-        assert_eq!(self.alive(), 0, "{:?}", self.report());
-        assert_eq!(self.report().last(), Some(&ReportLine::Ended(ending)));
-    }
-}
 
 #[test]
 fn expiry_ends_what_ignores_signals_left_the_group_or_forked_twice() {
@@ -228,14 +133,13 @@ fn what_forks_all_the_time_is_ended() {
 }
 
 #[test]
-fn a_container_has_exactly_its_environment_and_its_output_is_appended() {
+fn a_container_has_exactly_its_environment() {
     let mut scene = Scene::new(500).runs("main", true, "exit 0");
     scene.task.containers[0].program = "/usr/bin/env".into();
     scene.task.containers[0].args = Vec::new();
     scene.task.containers[0].env = [("ONLY", "this")].into_iter().collect();
-    fs::write(scene.path("out"), "before\n").unwrap();
     assert_eq!(scene.start().code(), 0);
-    assert_eq!(fs::read_to_string(scene.path("out")).unwrap(), "before\nONLY=this\n");
+    assert_eq!(scene.said("main"), [(Stream::Stdout, "ONLY=this\n".to_owned())]);
 }
 
 #[test]

@@ -33,18 +33,28 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) struct Sidecar {
     child: Child,
     begun: Instant,
+    lines: Receiver<String>,
 }
 
 impl Sidecar {
     pub(crate) fn start(args: &[&str], env: &[(&str, &str)]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_modbox-sidecar"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_modbox-sidecar"))
             .args(args)
             .env_clear()
             .envs(env.iter().copied())
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child, begun: Instant::now() }
+        let (tell, lines) = mpsc::channel();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Self { child, begun: Instant::now(), lines }
+    }
+
+    /// The next line on its standard output.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(LONG).unwrap()
     }
 
     pub(crate) fn tell(&mut self, document: &[u8]) {

@@ -22,8 +22,13 @@ pub(crate) struct Writer(Item);
 
 impl Writer {
     pub(crate) fn new(key: &str) -> Self {
+        Self::in_format(FORMAT_VERSION, key)
+    }
+
+    /// An item of a kind whose format has changed since the first.
+    pub(crate) fn in_format(format: u32, key: &str) -> Self {
         let mut item = key_of(key);
-        item.insert(FORMAT.to_owned(), number(FORMAT_VERSION));
+        item.insert(FORMAT.to_owned(), number(format));
         Self(item)
     }
 
@@ -86,9 +91,14 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Refuses an item of a format that this version does not know.
     pub(crate) fn new(table: &'a str, item: &'a Item) -> Result<Self, Error> {
+        Self::up_to(FORMAT_VERSION, table, item)
+    }
+
+    /// Accepts every format of an item's kind up to `newest`: an older one lacks what came later.
+    pub(crate) fn up_to(newest: u32, table: &'a str, item: &'a Item) -> Result<Self, Error> {
         let reader = Self { table, item };
         match reader.number::<u32>(FORMAT)? {
-            FORMAT_VERSION => Ok(reader),
+            format if (1..=newest).contains(&format) => Ok(reader),
             format => Err(Error::UnknownFormat { table: table.to_owned(), key: reader.key(), format }),
         }
     }

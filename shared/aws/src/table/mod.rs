@@ -10,6 +10,7 @@ mod index;
 mod row;
 mod task_definition;
 mod token;
+mod user;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,10 +28,11 @@ pub use attributes::Item;
 use attributes::{Reader, key_of};
 pub use commit::Committed;
 pub use create::{Created, IdempotencyKey};
-pub use index::{ATTENTION, BY_OWNER, BY_OWNER_LIVE};
+pub use index::{ATTENTION, BY_OWNER, BY_OWNER_LIVE, Position};
 pub(crate) use row::id_of;
 pub use row::{ATTENTION_SHARDS, Row};
-pub use token::Token;
+pub use token::{Issued, Token, TokenHash};
+pub use user::User;
 
 use crate::{Connection, Error, error::classify};
 
@@ -76,10 +78,8 @@ impl Table {
         // DynamoDB refuses a batch that names a key twice.
         let mut asked = HashSet::with_capacity(ids.len());
         let ids: Vec<SandboxId> = ids.iter().copied().filter(|id| asked.insert(*id)).collect();
-        for chunk in ids.chunks(BATCH) {
-            for item in self.load_batch(chunk).await? {
-                items.extend(index::id(&item).map(|id| (id, item)));
-            }
+        for item in self.load_items(&ids.iter().map(|id| row::key(*id)).collect::<Vec<_>>()).await? {
+            items.extend(index::id(&item).map(|id| (id, item)));
         }
         let mut loaded = Loaded::default();
         for id in ids {
@@ -106,9 +106,18 @@ impl Table {
             .map_err(|error| classify("UpdateItem", error))
     }
 
-    async fn load_batch(&self, ids: &[SandboxId]) -> Result<Vec<Item>, Error> {
-        let mut items = Vec::with_capacity(ids.len());
-        let mut keys: Vec<Item> = ids.iter().map(|id| key_of(&row::key(*id))).collect();
+    /// The items of those keys, read consistently, in any order. No key may come twice.
+    async fn load_items(&self, keys: &[String]) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(BATCH) {
+            items.extend(self.load_batch(chunk).await?);
+        }
+        Ok(items)
+    }
+
+    async fn load_batch(&self, keys: &[String]) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::with_capacity(keys.len());
+        let mut keys: Vec<Item> = keys.iter().map(|key| key_of(key)).collect();
         while !keys.is_empty() {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let answer = self

@@ -40,9 +40,12 @@ pub(super) fn attention_shard(shard: u32) -> String {
     format!("ATTENTION#{shard}")
 }
 
-/// The range key of the two owner indexes: by creation, then by id.
-fn created_key(sandbox: &Sandbox) -> String {
-    format!("{:015}#{}", sandbox.created_at.millis(), sandbox.id)
+/// The range key of the two owner indexes.
+pub(super) const CREATED: &str = "created";
+
+/// By creation, then by id: no two are equal.
+pub(super) fn created_key(created_at: Timestamp, id: SandboxId) -> String {
+    format!("{:015}#{id}", created_at.millis())
 }
 
 impl Row {
@@ -65,7 +68,7 @@ impl Row {
             .string("write", write)
             .string("key_id", key_id)
             .time("created_at", sandbox.created_at)
-            .string("created", created_key(sandbox))
+            .string(CREATED, created_key(sandbox.created_at, sandbox.id))
             .time("updated_at", sandbox.updated_at)
             .with(sandbox.expires_at, |w, at| w.time("expires_at", at))
             .with(sandbox.look_at, |w, at| w.time("look_at", at).string("attention", shard_of(sandbox.id)))

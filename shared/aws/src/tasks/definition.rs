@@ -3,7 +3,7 @@
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping,
 };
-use modbox_sandbox::{Spec, contract};
+use modbox_sandbox::{Spec, TaskArn, contract};
 
 use super::Tasks;
 use crate::{Error, error::classify, hash::sha256_hex};
@@ -67,10 +67,21 @@ impl Definition {
             .log_driver(LogDriver::Awslogs)
             .options("awslogs-group", group)
             .options("awslogs-region", &self.region)
-            .options("awslogs-stream-prefix", container)
+            .options("awslogs-stream-prefix", stream_prefix(container))
             .build()
             .ok()
     }
+}
+
+fn stream_prefix(container: &str) -> &str {
+    container
+}
+
+/// The stream into which the awslogs driver writes what a container says: `<prefix>/<container>/<task id>` (ECS developer
+/// guide, awslogs driver). stdout and stderr come together and cannot be told apart.
+pub(crate) fn log_stream(container: &str, task: &TaskArn) -> String {
+    let task_id = task.as_str().rsplit('/').next().unwrap_or_default();
+    format!("{}/{container}/{task_id}", stream_prefix(container))
 }
 
 impl Tasks {

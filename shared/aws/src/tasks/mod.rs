@@ -11,6 +11,7 @@ use aws_sdk_ecs::{
 use modbox_sandbox::{LaunchRefusal, Sandbox, SandboxId, TaskArn, TaskPhase, TaskSeen};
 
 pub use definition::Definition;
+pub(crate) use definition::log_stream;
 pub use overrides::{MAX_OVERRIDES_CHARS, Overrides, TaskEnvironment};
 pub use seen::{Observed, Sighting};
 

@@ -1,12 +1,17 @@
 //! Request bodies: read whole, parsed with the place of the first fault, checked with all of them.
 
+use std::fmt;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
     http::StatusCode,
 };
 use modbox_control::Api;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, Unexpected, Visitor},
+};
 use serde_path_to_error::Segment;
 
 use crate::error::{ApiError, Issue, excerpt};
@@ -58,9 +63,58 @@ fn without_value(message: &str) -> String {
     match expected {
         Some(expected) if message.starts_with("invalid ") => {
             let end = expected.find(" at line").unwrap_or(expected.len());
-            format!("is of the wrong type, {}", expected.get(..end).unwrap_or(expected))
+            let kind = expected.get("expected ".len()..end).unwrap_or_default();
+            format!("is of the wrong type, expected {}", in_json(kind))
         }
         _ => message.to_owned(),
+    }
+}
+
+/// An integer as JSON Schema has it: `60.0` is one too. What is larger than an `i64` is its largest.
+pub(super) fn integer<'de, D: Deserializer<'de>>(json: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(transparent)]
+    struct Nullable(#[serde(deserialize_with = "whole")] i64);
+
+    fn whole<'de, D: Deserializer<'de>>(json: D) -> Result<i64, D::Error> {
+        json.deserialize_any(Whole)
+    }
+
+    Option::<Nullable>::deserialize(json).map(|value| value.map(|Nullable(value)| value))
+}
+
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an integer")
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<i64, E> {
+        Ok(value)
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<i64, E> {
+        Ok(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<i64, E> {
+        if value.fract() != 0.0 {
+            return Err(E::invalid_type(Unexpected::Float(value), &self));
+        }
+        // A cast of what is too large ends at the largest.
+        Ok(value as i64)
+    }
+}
+
+/// What serde expects, in the words of JSON: a caller does not know our structs.
+fn in_json(expected: &str) -> &str {
+    match expected {
+        "a map" => "an object",
+        expected if expected.starts_with("struct ") => "an object",
+        expected => expected,
     }
 }
 
@@ -101,6 +155,10 @@ impl Checks {
         self.add(Issue::new(&["header", header], message, "value_error"));
     }
 
+    pub(super) fn query_fault(&mut self, parameter: &str, message: impl Into<String>, kind: &'static str) {
+        self.add(Issue::new(&["query", parameter], message, kind));
+    }
+
     pub(super) fn done(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.0)) }
     }
@@ -110,13 +168,11 @@ impl Checks {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
     struct Sample {
-        #[expect(dead_code, reason = "only parsing is of interest")]
+        #[serde(default, deserialize_with = "integer")]
         ttl_seconds: Option<i64>,
         #[expect(dead_code, reason = "only parsing is of interest")]
         env_vars: Option<BTreeMap<String, Option<String>>>,
@@ -131,10 +187,45 @@ mod tests {
     fn a_wrong_type_names_its_place_and_never_the_value() {
         assert_eq!(
             fault(r#"{"ttl_seconds": "hunter2"}"#),
-            ("body.ttl_seconds".to_owned(), "is of the wrong type, expected i64".to_owned())
+            ("body.ttl_seconds".to_owned(), "is of the wrong type, expected an integer".to_owned())
         );
         assert_eq!(fault(r#"{"env_vars": {"A": 17}}"#).0, "body.env_vars.A");
         assert!(!fault(r#"{"env_vars": "hunter2 expected "}"#).1.contains("hunter2"));
+    }
+
+    #[test]
+    fn an_integer_may_be_written_with_a_fraction_of_nothing() {
+        for (text, expected) in [
+            ("null", None),
+            ("60", Some(60)),
+            ("-1", Some(-1)),
+            ("60.0", Some(60)),
+            ("6e1", Some(60)),
+            ("18446744073709551615", Some(i64::MAX)),
+            ("1e30", Some(i64::MAX)),
+            ("-1e30", Some(i64::MIN)),
+        ] {
+            let sample: Sample = parse(format!(r#"{{"ttl_seconds": {text}}}"#).as_bytes()).unwrap();
+            assert_eq!(sample.ttl_seconds, expected, "{text}");
+        }
+        let absent: Sample = parse(b"{}").unwrap();
+        assert_eq!(absent.ttl_seconds, None);
+        assert_eq!(fault(r#"{"ttl_seconds": 60.5}"#).1, "is of the wrong type, expected an integer");
+    }
+
+    #[test]
+    fn what_is_expected_is_told_in_the_words_of_json() {
+        for (text, expected) in [
+            ("\"hunter2\"", "an object"),
+            ("17", "an object"),
+            ("null", "an object"),
+            ("[]", "an object"),
+            (r#"{"ttl_seconds": []}"#, "an integer"),
+            (r#"{"env_vars": 1}"#, "an object"),
+            (r#"{"env_vars": {"A": 1}}"#, "a string"),
+        ] {
+            assert_eq!(fault(text).1, format!("is of the wrong type, expected {expected}"), "{text}");
+        }
     }
 
     #[test]

@@ -6,13 +6,23 @@
 use axum::{
     Json,
     extract::{Request, State},
-    http::HeaderMap,
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{ALLOW, WWW_AUTHENTICATE},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use modbox_control::Api;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        OneOfBuilder, Ref, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, Type},
+    },
+};
 
 use crate::{
     error::{ApiError, Issue},
@@ -31,49 +41,101 @@ pub(super) async fn wrap(State(api): State<Api>, request: Request, next: Next) -
             let internal = error.internal.as_deref();
             tracing::error!(request.id = id.0, %method, path, code = error.code, internal, "request failed");
         }
-        let allow = response.headers().get(axum::http::header::ALLOW).cloned();
+        let allow = response.headers().get(ALLOW).cloned();
         response = (error.status, Json(body(&error, &id, newer))).into_response();
         if let Some(allow) = allow {
-            response.headers_mut().insert(axum::http::header::ALLOW, allow);
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        if error.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge(&error));
         }
     }
     id.stamp(&mut response);
     response
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// What would be let in (RFC 6750, section 3): a caller who sent a token is told that it is the token.
+fn challenge(error: &ApiError) -> HeaderValue {
+    HeaderValue::from_static(match error.code {
+        "unauthenticated" => "Bearer",
+        _ => r#"Bearer error="invalid_token""#,
+    })
+}
+
+/// The body of every answer that is an error.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ErrorResponse<'a> {
     error: ErrorBody<'a>,
-    /// The message; the list of faults for an older caller at 422, null for a newer one.
+    #[schema(schema_with = detail)]
     detail: Value,
 }
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
+/// What went wrong.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ErrorBody<'a> {
+    /// A word for this kind of failure, for programs. Each status of each operation names its own; there may be more.
     code: &'a str,
+    /// The same for people.
     message: &'a str,
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     hint: Option<&'a str>,
+    /// Whether the same request may succeed later.
     retryable: bool,
+    /// The request's id, also in the header `X-Request-Id`.
     request_id: &'a str,
+    /// What is wrong with which field; at most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    details: Vec<Detail<'a>>,
+    details: Vec<ErrorDetail<'a>>,
 }
 
-#[derive(Serialize)]
-struct Detail<'a> {
+/// A fault of one field.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ErrorDetail<'a> {
+    /// Where, in dotted form: `body.ttl_seconds`.
     field: String,
+    /// What is wrong there.
     issue: &'a str,
 }
 
-fn body<'a>(error: &'a ApiError, id: &'a RequestId, newer: bool) -> Envelope<'a> {
+/// A fault of one field, as older callers read it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ValidationError<'a> {
+    /// Where: `["body", "ttl_seconds"]`.
+    loc: &'a [String],
+    /// What is wrong there.
+    msg: &'a str,
+    /// A word for this kind of fault, for programs.
+    #[serde(rename = "type")]
+    kind: &'a str,
+}
+
+/// The schema of `detail`.
+fn detail() -> Schema {
+    let faults = ArrayBuilder::new().items(Ref::from_schema_name(ValidationError::name()));
+    OneOfBuilder::new()
+        .description(Some(
+            "Deprecated: `error.message`; at 422 the list of faults, or null for a caller that says it is \
+             modbox-sdk 0.0.12 or later.",
+        ))
+        .item(ObjectBuilder::new().schema_type(Type::String))
+        .item(faults)
+        .item(ObjectBuilder::new().schema_type(Type::Null))
+        .build()
+        .into()
+}
+
+fn body<'a>(error: &'a ApiError, id: &'a RequestId, newer: bool) -> ErrorResponse<'a> {
     let detail = match error.issues.as_slice() {
         [] => json!(error.message),
         _ if newer => Value::Null,
         issues => issues.iter().map(fault).collect(),
     };
-    let details =
-        error.issues.iter().map(|issue| Detail { field: issue.location.join("."), issue: &issue.message });
+    let details = error
+        .issues
+        .iter()
+        .map(|issue| ErrorDetail { field: issue.location.join("."), issue: &issue.message });
     let error = ErrorBody {
         code: error.code,
         message: &error.message,
@@ -82,12 +144,12 @@ fn body<'a>(error: &'a ApiError, id: &'a RequestId, newer: bool) -> Envelope<'a>
         request_id: &id.0,
         details: details.collect(),
     };
-    Envelope { error, detail }
+    ErrorResponse { error, detail }
 }
 
 /// One entry of the older form (seeds/000: `ValidationError`).
 fn fault(issue: &Issue) -> Value {
-    json!({"loc": issue.location, "msg": issue.message, "type": issue.kind})
+    json!(ValidationError { loc: &issue.location, msg: &issue.message, kind: issue.kind })
 }
 
 fn is_newer_sdk(headers: &HeaderMap) -> bool {

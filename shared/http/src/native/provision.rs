@@ -10,13 +10,19 @@ use axum::{
 use modbox_control::{Api, Order};
 use modbox_sandbox::{Name, SandboxId, UserId, contract};
 use serde::Deserialize;
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, Type, schema::SchemaType},
+};
 
 use super::{
-    body::{Body, Checks},
-    wire::{Endpoint, ProvisionResponse, api_url, capabilities, iso},
+    body::{Body, Checks, integer},
+    idempotency_key::{IdempotencyKey, idempotency_key},
+    refusals::{BadBody, Forbidden, Guarded, Unacceptable},
+    wire::{ProvisionResponse, SandboxEndpoint, SandboxStatusEnum, api_url, capabilities, iso},
 };
 use crate::{
-    auth::Caller,
+    auth::Member,
     error::{ApiError, excerpt},
     origin::Origin,
 };
@@ -25,26 +31,49 @@ use crate::{
 pub(super) const TTL: (u32, u32) = (60, 86_400);
 const MAX_IMAGE_CHARS: usize = 512;
 const MAX_REFERENCE_CHARS: usize = 255;
-const MAX_KEY_CHARS: usize = 255;
-const KEY_HEADER: &str = "idempotency-key";
 
-#[derive(Deserialize)]
+/// A sandbox to be. Every field may be left out or null.
+#[derive(Deserialize, ToSchema)]
 pub(super) struct ProvisionRequest {
+    /// The caller's own name for it, without `/` and control characters. Unique among the caller's live sandboxes,
+    /// free again when the sandbox is over; made up if absent.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$")]
     task_id: Option<String>,
+    /// An image of the catalogue. There is no catalogue yet: each is unknown.
+    #[schema(format = "uuid", pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     image_id: Option<String>,
+    /// A container image; the deployment's default if absent. Ignored if there is an `image_id`.
+    #[schema(min_length = 1, max_length = 512, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     image: Option<String>,
+    /// In how many seconds from its creation the sandbox ends by itself; never if absent.
+    #[schema(minimum = 60, maximum = 86400)]
+    #[serde(default, deserialize_with = "integer")]
     ttl_seconds: Option<i64>,
+    #[schema(schema_with = env_vars)]
     env_vars: Option<BTreeMap<String, Option<String>>>,
+    /// The caller's own reference, without control characters; kept and not answered.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     client_reference: Option<String>,
     /// A wish for a warmed image cache; there is none to warm, and it never changes the outcome.
     #[expect(dead_code, reason = "its type is checked")]
     fast_start: Option<bool>,
 }
 
-/// Accepts a sandbox; 200, as its generation of the API has it.
+/// Creates a sandbox, and answers before it runs.
+///
+/// The same as `create_sandbox`, which answers 201. Wait for the sandbox with `wait_for_sandbox`.
+#[utoipa::path(
+    post, path = "/sandboxes/provision", operation_id = "provision_sandbox", tag = "sandboxes",
+    params(IdempotencyKey),
+    request_body = Option<ProvisionRequest>,
+    responses(
+        (status = 200, description = "it is accepted, now or under the same key before", body = ProvisionResponse),
+        Unacceptable, Guarded, Forbidden, BadBody,
+    ),
+)]
 pub(super) async fn provision(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Origin(api_url): Origin,
     headers: HeaderMap,
     Body(request): Body<ProvisionRequest>,
@@ -53,10 +82,22 @@ pub(super) async fn provision(
     Ok(answer(&api, order).await?.1)
 }
 
-/// Accepts a sandbox; 201, or 200 where the Idempotency-Key came before.
+/// Creates a sandbox, and answers before it runs.
+///
+/// Wait for the sandbox with `wait_for_sandbox_canonical`.
+#[utoipa::path(
+    post, path = "/sandboxes", operation_id = "create_sandbox", tag = "sandboxes",
+    params(IdempotencyKey),
+    request_body = Option<ProvisionRequest>,
+    responses(
+        (status = 201, description = "it is accepted", body = ProvisionResponse),
+        (status = 200, description = "it was accepted under the same Idempotency-Key before", body = ProvisionResponse),
+        Unacceptable, Guarded, Forbidden, BadBody,
+    ),
+)]
 pub(super) async fn create(
     State(api): State<Api>,
-    Caller(owner): Caller,
+    Member(owner): Member,
     Origin(api_url): Origin,
     headers: HeaderMap,
     Body(request): Body<ProvisionRequest>,
@@ -74,12 +115,12 @@ async fn answer(api: &Api, order: Order) -> Result<(StatusCode, Json<ProvisionRe
         Json(ProvisionResponse {
             success: true,
             sandbox_id: sandbox.id.to_string(),
-            status: "provisioning",
+            status: SandboxStatusEnum::Provisioning,
             sandbox_url: None,
             error: None,
             capabilities: capabilities(&sandbox),
             expires_at: sandbox.expires_at.map(iso),
-            endpoint: Endpoint {
+            endpoint: SandboxEndpoint {
                 api_url: api_url(&sandbox),
                 base_url: sandbox.spec.url,
                 access_token: accepted.access_token,
@@ -125,6 +166,22 @@ impl ProvisionRequest {
     }
 }
 
+/// The schema of `env_vars`: what [`environment`] lets pass.
+fn env_vars() -> ObjectBuilder {
+    let nullable = |kind| SchemaType::from_iter([kind, Type::Null]);
+    let text = |pattern| ObjectBuilder::new().schema_type(nullable(Type::String)).pattern(Some(pattern));
+    let token = text("^[!-~]+$").description(Some("Accepted by the sandbox's runtime beside its own token."));
+    ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
+        .description(Some(
+            "Environment variables by name; one whose value is null is not set. Names that begin with `MODBOX_` are \
+             reserved. Together with our own they make at most 8,192 characters.",
+        ))
+        .property(contract::SANDBOX_API_KEY, token)
+        .property_names(Some(ObjectBuilder::new().pattern(Some("^(?!MODBOX_)[A-Za-z_][A-Za-z0-9_]*$"))))
+        .additional_properties(Some(text(r"^[^\u0000]*$")))
+}
+
 fn check_text(checks: &mut Checks, field: &str, text: Option<&str>, max: usize) {
     let Some(text) = text else { return };
     if text.is_empty() || text.chars().count() > max {
@@ -165,15 +222,4 @@ fn is_sendable(token: &str) -> bool {
 fn is_variable_name(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-fn idempotency_key(checks: &mut Checks, headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(KEY_HEADER)?;
-    // `to_str` lets a tab pass.
-    let printable = value.to_str().ok().filter(|key| !key.contains('\t'));
-    let key = printable.filter(|key| !key.is_empty() && key.len() <= MAX_KEY_CHARS);
-    if key.is_none() {
-        checks.header_fault(KEY_HEADER, "must have 1 to 255 printable ASCII characters");
-    }
-    key.map(ToOwned::to_owned)
 }

@@ -1,33 +1,77 @@
 //! What the sidecars of a task ask and tell, with the task's own token.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use modbox_control::{Api, Error};
 use modbox_sandbox::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::wire::iso;
+use super::{
+    envelope::ErrorResponse,
+    refusals::{Guarded, NotFound},
+    wire::iso,
+};
 use crate::{auth::TaskToken, error::ApiError, path::Id};
 
-/// GET /sandboxes/{sandbox}/deadline: when it ends as of now, in the past if it has ended, null if never.
+/// When a sandbox ends by itself, as of now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeadlineResponse {
+    /// In the past if it has ended; null if it never does.
+    #[schema(required = true, format = "date-time")]
+    expires_at: Option<String>,
+    /// The same, in milliseconds since 1970-01-01 UTC.
+    #[schema(required = true)]
+    expires_at_unix_ms: Option<i64>,
+}
+
+/// The sandbox runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReadyResponse {
+    /// Always true.
+    ready: bool,
+}
+
+/// Tells a task's sidecar when the sandbox ends.
+#[utoipa::path(
+    get, path = "/sandboxes/{sandbox_id}/deadline", operation_id = "get_deadline", tag = "tasks",
+    params(Id),
+    responses((status = 200, description = "its deadline", body = DeadlineResponse), Guarded, NotFound),
+    security(("taskToken" = [])),
+)]
 pub(super) async fn deadline(
     State(api): State<Api>,
     TaskToken(token): TaskToken,
     Id(id): Id,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<DeadlineResponse>, ApiError> {
     let at = api.deadline(id, &token).await?;
-    Ok(Json(json!({"expires_at": at.map(iso), "expires_at_unix_ms": at.map(Timestamp::millis)})))
+    Ok(Json(DeadlineResponse { expires_at: at.map(iso), expires_at_unix_ms: at.map(Timestamp::millis) }))
 }
 
-/// POST /sandboxes/{sandbox}/ready: the readiness port answers. 409 while the task is not recorded: try again.
+/// Hears from a task's sidecar that the readiness port answers.
+///
+/// From then on the sandbox is running. Again is fine.
+#[utoipa::path(
+    post, path = "/sandboxes/{sandbox_id}/ready", operation_id = "report_ready", tag = "tasks",
+    params(Id),
+    responses(
+        (status = 200, description = "it runs", body = ReadyResponse),
+        (
+            status = 409, body = ErrorResponse,
+            description = "`sandbox_not_ready`: the task is not recorded yet, try again; or the sandbox is over",
+        ),
+        Guarded, NotFound,
+    ),
+    security(("taskToken" = [])),
+)]
 pub(super) async fn ready(
     State(api): State<Api>,
     TaskToken(token): TaskToken,
     Id(id): Id,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ReadyResponse>, ApiError> {
     match api.ready(id, &token).await {
-        Ok(()) => Ok(Json(json!({"ready": true}))),
+        Ok(()) => Ok(Json(ReadyResponse { ready: true })),
         Err(Error::Refused(_)) => Err(ApiError::new(
-            axum::http::StatusCode::CONFLICT,
+            StatusCode::CONFLICT,
             "sandbox_not_ready",
             "the sandbox's task is not recorded yet, or the sandbox is over",
         )),

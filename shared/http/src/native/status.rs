@@ -1,16 +1,25 @@
-//! GET /sandboxes/status/{task_id}, GET /sandboxes/{sandbox}/status: answered from the row.
+//! GET /sandboxes/status/{task_id}, GET /sandboxes/{sandbox_id}/status: answered from the row.
 
 use axum::{Json, extract::State};
 use modbox_control::{Api, Selector};
 use modbox_sandbox::{Status, UserId};
 
-use super::wire::{StatusResponse, reason};
+use super::{
+    refusals::{Guarded, NotFound},
+    wire::{StatusResponse, reason},
+};
 use crate::{
     auth::Caller,
     error::ApiError,
     path::{Sandbox, TaskId},
 };
 
+/// Tells whether the sandbox of that name is ready.
+#[utoipa::path(
+    get, path = "/sandboxes/status/{task_id}", operation_id = "get_sandbox_status", tag = "sandboxes",
+    params(TaskId),
+    responses((status = 200, description = "whether it runs", body = StatusResponse), Guarded, NotFound),
+)]
 pub(super) async fn status_by_name(
     State(api): State<Api>,
     Caller(owner): Caller,
@@ -19,6 +28,12 @@ pub(super) async fn status_by_name(
     answer(&api, &owner, &selector).await
 }
 
+/// Tells whether the sandbox is ready.
+#[utoipa::path(
+    get, path = "/sandboxes/{sandbox_id}/status", operation_id = "get_sandbox_status_canonical", tag = "sandboxes",
+    params(Sandbox),
+    responses((status = 200, description = "whether it runs", body = StatusResponse), Guarded, NotFound),
+)]
 pub(super) async fn status(
     State(api): State<Api>,
     Caller(owner): Caller,

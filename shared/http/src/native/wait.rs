@@ -1,4 +1,4 @@
-//! POST /sandboxes/wait, POST /sandboxes/{sandbox}/wait.
+//! POST /sandboxes/wait, POST /sandboxes/{sandbox_id}/wait.
 
 use std::time::Duration;
 
@@ -6,10 +6,12 @@ use axum::{Extension, Json, extract::State};
 use modbox_control::{Api, Selector};
 use modbox_sandbox::{Name, Status, UserId};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
-    body::{Body, Checks},
-    wire::{WaitResponse, reason, status_word},
+    body::{Body, Checks, integer},
+    refusals::{BadBody, Guarded, NotFound},
+    wire::{WaitResponse, reason},
 };
 use crate::{MaxWait, auth::Caller, error::ApiError, path::Sandbox};
 
@@ -18,14 +20,50 @@ const TIMEOUT: (u32, u32) = (1, 600);
 const DEFAULT_TIMEOUT: u32 = 120;
 const POLL: (u32, u32) = (1, 60);
 
-#[derive(Deserialize)]
+/// For which sandbox to wait, and how long.
+#[derive(Deserialize, ToSchema)]
 pub(super) struct WaitRequest {
+    /// The name given at its creation.
+    #[schema(
+        required = true, value_type = String,
+        min_length = 1, max_length = 255, pattern = r"^[^/\u0000-\u001f\u007f-\u009f]+$"
+    )]
     task_id: Option<String>,
+    /// The longest to wait, in seconds; 120 if absent.
+    #[schema(minimum = 1, maximum = 600)]
+    #[serde(default, deserialize_with = "integer")]
     timeout: Option<i64>,
+    /// In seconds; checked, and without effect: the sandbox is looked at each second or more often.
+    #[schema(minimum = 1, maximum = 60)]
+    #[serde(default, deserialize_with = "integer")]
     poll_interval: Option<i64>,
 }
 
-/// Waits for the sandbox of that name.
+/// How long to wait.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct CanonicalWaitRequest {
+    /// The longest to wait, in seconds; 120 if absent.
+    #[schema(minimum = 1, maximum = 600)]
+    #[serde(default, deserialize_with = "integer")]
+    timeout: Option<i64>,
+    /// In seconds; checked, and without effect: the sandbox is looked at each second or more often.
+    #[schema(minimum = 1, maximum = 60)]
+    #[serde(default, deserialize_with = "integer")]
+    poll_interval: Option<i64>,
+}
+
+/// Waits until the sandbox of that name runs or is over.
+///
+/// When the time is up it answers 200 with `ready` false and the reason `timeout`: wait again. Behind API Gateway a
+/// wait ends after 28 seconds, whatever `timeout` says.
+#[utoipa::path(
+    post, path = "/sandboxes/wait", operation_id = "wait_for_sandbox", tag = "sandboxes",
+    request_body = WaitRequest,
+    responses(
+        (status = 200, description = "it runs, it is over, or the time is up", body = WaitResponse),
+        Guarded, NotFound, BadBody,
+    ),
+)]
 pub(super) async fn wait_by_name(
     State(api): State<Api>,
     Caller(owner): Caller,
@@ -33,23 +71,35 @@ pub(super) async fn wait_by_name(
     Body(request): Body<WaitRequest>,
 ) -> Result<Json<WaitResponse>, ApiError> {
     let mut checks = Checks::default();
-    let name = named(&mut checks, request.task_id.clone());
-    let timeout = request.timeout(&mut checks);
+    let name = named(&mut checks, request.task_id);
+    let timeout = timeout(&mut checks, request.timeout, request.poll_interval);
     checks.done()?;
     let selector = Selector::Name(name.ok_or_else(ApiError::not_found)?);
     answer(&api, &owner, &selector, capped(timeout, max)).await
 }
 
-/// Waits for the sandbox of that id.
+/// Waits until the sandbox runs or is over.
+///
+/// When the time is up it answers 200 with `ready` false and the reason `timeout`: wait again. Behind API Gateway a
+/// wait ends after 28 seconds, whatever `timeout` says.
+#[utoipa::path(
+    post, path = "/sandboxes/{sandbox_id}/wait", operation_id = "wait_for_sandbox_canonical", tag = "sandboxes",
+    params(Sandbox),
+    request_body = Option<CanonicalWaitRequest>,
+    responses(
+        (status = 200, description = "it runs, it is over, or the time is up", body = WaitResponse),
+        Guarded, NotFound, BadBody,
+    ),
+)]
 pub(super) async fn wait(
     State(api): State<Api>,
     Caller(owner): Caller,
     Sandbox(selector): Sandbox,
     max: Option<Extension<MaxWait>>,
-    Body(request): Body<WaitRequest>,
+    Body(request): Body<CanonicalWaitRequest>,
 ) -> Result<Json<WaitResponse>, ApiError> {
     let mut checks = Checks::default();
-    let timeout = request.timeout(&mut checks);
+    let timeout = timeout(&mut checks, request.timeout, request.poll_interval);
     checks.done()?;
     answer(&api, &owner, &selector, capped(timeout, max)).await
 }
@@ -67,13 +117,11 @@ fn capped(timeout: Duration, max: Option<Extension<MaxWait>>) -> Duration {
     max.map_or(timeout, |Extension(MaxWait(max))| timeout.min(max))
 }
 
-impl WaitRequest {
-    /// How long to wait. `poll_interval` is checked and changes nothing: the row is read at least each second.
-    fn timeout(&self, checks: &mut Checks) -> Duration {
-        checks.in_range("poll_interval", self.poll_interval, POLL);
-        let timeout = checks.in_range("timeout", self.timeout, TIMEOUT).unwrap_or(DEFAULT_TIMEOUT);
-        Duration::from_secs(timeout.into())
-    }
+/// How long to wait. `poll_interval` is checked and changes nothing: the row is read at least each second.
+fn timeout(checks: &mut Checks, timeout: Option<i64>, poll_interval: Option<i64>) -> Duration {
+    checks.in_range("poll_interval", poll_interval, POLL);
+    let timeout = checks.in_range("timeout", timeout, TIMEOUT).unwrap_or(DEFAULT_TIMEOUT);
+    Duration::from_secs(timeout.into())
 }
 
 async fn answer(
@@ -86,7 +134,7 @@ async fn answer(
     Ok(Json(WaitResponse {
         ready: waited.status == Status::Running,
         elapsed_seconds: waited.elapsed.as_secs_f64(),
-        status: status_word(waited.status),
+        status: waited.status.into(),
         reason: match waited.status {
             Status::Running => None,
             Status::Provisioning => Some("timeout".to_owned()),

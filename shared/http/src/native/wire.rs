@@ -2,77 +2,196 @@
 
 use std::collections::BTreeMap;
 
-use modbox_sandbox::{EndReason, Sandbox, Status, Timestamp, contract};
+use modbox_control::{Line, Monitored, Sample};
+use modbox_sandbox::{Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
-use time::{OffsetDateTime, macros::format_description};
+use time::{
+    OffsetDateTime, PrimitiveDateTime,
+    format_description::well_known::{Iso8601, Rfc3339},
+    macros::format_description,
+};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// Where a sandbox is in its life. One that failed, expired or ended by itself is destroyed too.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SandboxStatusEnum {
+    Provisioning,
+    Running,
+    Destroyed,
+}
+
+/// An accepted sandbox, before it runs.
+#[derive(Serialize, ToSchema)]
 pub(super) struct ProvisionResponse {
+    /// Always true: what is refused is answered with an error.
     pub(super) success: bool,
+    /// The sandbox's id.
+    #[schema(format = "uuid")]
     pub(super) sandbox_id: String,
-    pub(super) status: &'static str,
+    /// Always `provisioning`, also when an Idempotency-Key is used again.
+    pub(super) status: SandboxStatusEnum,
+    /// Null: the sandbox does not run yet. `endpoint.base_url` is where it will be.
+    #[schema(required = true, format = "uri")]
     pub(super) sandbox_url: Option<String>,
+    /// Null: what is refused is answered with an error.
+    #[schema(required = true)]
     pub(super) error: Option<String>,
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: SandboxEndpoint,
+    /// Absolute URLs by the name of what answers there: `exec`, `files`. Empty for images that are not built in.
     pub(super) capabilities: BTreeMap<&'static str, String>,
+    /// When it ends by itself; null if never.
+    #[schema(required = true, format = "date-time")]
     pub(super) expires_at: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct Endpoint {
+/// Where the sandbox answers once it runs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SandboxEndpoint {
+    /// The sandbox itself.
+    #[schema(format = "uri")]
     pub(super) base_url: String,
+    /// The base of its runtime's own API.
+    #[schema(format = "uri")]
     pub(super) api_url: String,
+    /// The Bearer token of its runtime; told here alone. It is the caller's `SANDBOX_API_KEY` where there is one.
     pub(super) access_token: String,
 }
 
-#[derive(Debug, Serialize)]
+/// What has become of a sandbox that was waited for.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WaitResponse {
+    /// Whether it runs.
     pub(super) ready: bool,
+    /// How long this request waited, in seconds.
+    #[schema(minimum = 0)]
     pub(super) elapsed_seconds: f64,
-    pub(super) status: &'static str,
+    pub(super) status: SandboxStatusEnum,
+    /// Why it is not ready: `timeout`, or why it is over, as in `SandboxDetail`. Null if it is ready.
+    #[schema(required = true)]
     pub(super) reason: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Whether a sandbox is ready.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StatusResponse {
+    /// Whether it runs.
     pub(super) ready: bool,
+    /// Its `task_id`.
     pub(super) name: String,
+    /// Why it is over, as `reason` in `SandboxDetail`; null while it lives.
+    #[schema(required = true)]
     pub(super) error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// The sandbox is over for every caller, and its task is being stopped.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DestroyResponse {
+    /// Always true: nothing can bring the sandbox back.
     pub(super) success: bool,
+    /// Null: what is refused is answered with an error.
+    #[schema(required = true)]
     pub(super) error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// A sandbox in a list.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SandboxListItem {
+    #[schema(format = "uuid")]
     pub(super) id: String,
+    /// Its `task_id`.
     pub(super) name: String,
-    pub(super) status: &'static str,
+    pub(super) status: SandboxStatusEnum,
+    /// Its container image, as asked for, or the default.
     pub(super) image: String,
+    /// Where it answers; null unless it runs.
+    #[schema(required = true, format = "uri")]
     pub(super) sandbox_url: Option<String>,
+    #[schema(format = "date-time")]
     pub(super) created_at: String,
+    /// When it was over for its caller; null while it lives.
+    #[schema(required = true, format = "date-time")]
     pub(super) destroyed_at: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Everything about a sandbox but its secrets.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SandboxDetail {
     #[serde(flatten)]
     pub(super) item: SandboxListItem,
+    /// The id of the user who created it.
     pub(super) created_by: String,
+    #[schema(format = "date-time")]
     pub(super) updated_at: String,
+    /// When it ends by itself; null if never.
+    #[schema(required = true, format = "date-time")]
     pub(super) expires_at: Option<String>,
+    /// Absolute URLs by the name of what answers there: `exec`, `files`. Null unless it runs.
+    #[schema(required = true)]
     pub(super) capabilities: Option<BTreeMap<&'static str, String>>,
-    /// Ours: why it ended.
+    /// Why it is over: `destroyed`, `killed`, `expired`, `exited with code N`, `failed: …` or `lost: …`. Null while
+    /// it lives.
+    #[schema(required = true)]
     pub(super) reason: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Sandboxes, newest first.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SandboxListResponse {
     pub(super) sandboxes: Vec<SandboxListItem>,
+    /// How many there are in this answer.
     pub(super) total: usize,
+    /// Ours: where to go on; null when nothing follows.
+    pub(super) next_cursor: Option<String>,
+}
+
+/// What a sandbox has said and used, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SandboxObservabilityResponse {
+    #[schema(format = "uuid")]
+    pub(super) sandbox_id: String,
+    pub(super) sandbox_name: String,
+    pub(super) logs: Vec<SandboxLogEntry>,
+    pub(super) metrics: Vec<SandboxMetricPoint>,
+}
+
+/// What a sandbox said.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SandboxLogEntry {
+    #[schema(format = "date-time")]
+    pub(super) timestamp: String,
+    /// Always `stdout`: what a task says is kept as one stream.
+    pub(super) stream: &'static str,
+    /// One line, without its end.
+    pub(super) log: String,
+}
+
+/// What a sandbox had used by then.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SandboxMetricPoint {
+    #[schema(format = "date-time")]
+    pub(super) timestamp: String,
+    /// Of all processors since the start, in seconds.
+    pub(super) cpu_usage: f64,
+    /// In bytes.
+    pub(super) memory_usage: u64,
+}
+
+impl SandboxObservabilityResponse {
+    pub(super) fn new(monitored: Monitored) -> Self {
+        let log = |line: Line| SandboxLogEntry { timestamp: iso(line.at), stream: "stdout", log: line.text };
+        let metric = |sample: Sample| SandboxMetricPoint {
+            timestamp: iso(sample.at),
+            cpu_usage: sample.cpu_seconds,
+            memory_usage: sample.memory_bytes,
+        };
+        Self {
+            sandbox_id: monitored.sandbox.id.to_string(),
+            sandbox_name: monitored.sandbox.name.to_string(),
+            logs: monitored.logs.into_iter().map(log).collect(),
+            metrics: monitored.metrics.into_iter().map(metric).collect(),
+        }
+    }
 }
 
 impl SandboxListItem {
@@ -81,7 +200,7 @@ impl SandboxListItem {
         Self {
             id: sandbox.id.to_string(),
             name: sandbox.name.to_string(),
-            status: status_word(status),
+            status: status.into(),
             image: sandbox.spec.image.clone(),
             sandbox_url: (status == Status::Running).then(|| sandbox.spec.url.clone()),
             created_at: iso(sandbox.created_at),
@@ -109,7 +228,8 @@ pub(super) fn capabilities(sandbox: &Sandbox) -> BTreeMap<&'static str, String> 
     if !contract::is_built_in(&sandbox.spec.image) {
         return BTreeMap::new();
     }
-    BTreeMap::from([("exec", format!("{}/exec", api_url(sandbox)))])
+    let api = api_url(sandbox);
+    BTreeMap::from([("exec", format!("{api}/exec")), ("files", format!("{api}/files"))])
 }
 
 /// The base of the runtime's own API.
@@ -117,25 +237,19 @@ pub(super) fn api_url(sandbox: &Sandbox) -> String {
     format!("{}/modbox/api", sandbox.spec.url)
 }
 
-pub(super) fn status_word(status: Status) -> &'static str {
-    match status {
-        Status::Provisioning => "provisioning",
-        Status::Running => "running",
-        Status::Destroyed => "destroyed",
+impl From<Status> for SandboxStatusEnum {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Provisioning => Self::Provisioning,
+            Status::Running => Self::Running,
+            Status::Destroyed => Self::Destroyed,
+        }
     }
 }
 
 /// Why it is over, in words; nothing while it lives.
 pub(super) fn reason(sandbox: &Sandbox, now: Timestamp) -> Option<String> {
-    Some(match sandbox.end(now)?.reason {
-        EndReason::Requested => "destroyed".to_owned(),
-        EndReason::Killed => "killed".to_owned(),
-        EndReason::Expired => "expired".to_owned(),
-        EndReason::Failed { message } => format!("failed: {message}"),
-        EndReason::Exited { code: Some(code) } => format!("exited with code {code}"),
-        EndReason::Exited { code: None } => "exited".to_owned(),
-        EndReason::Lost => "lost: ECS does not know its task any more".to_owned(),
-    })
+    sandbox.end(now).map(|end| end.reason.to_string())
 }
 
 /// ISO 8601 in UTC, always with three digits of milliseconds: then the order of the texts is that of the moments.
@@ -145,4 +259,39 @@ pub(super) fn iso(at: Timestamp) -> String {
         .ok()
         .and_then(|at| at.format(format).ok())
         .unwrap_or_default()
+}
+
+/// A moment that a caller gives in ISO 8601; in UTC where it has no offset.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    let at = OffsetDateTime::parse(text, &Rfc3339)
+        .or_else(|_| OffsetDateTime::parse(text, &Iso8601::DEFAULT))
+        .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::DEFAULT).map(PrimitiveDateTime::assume_utc));
+    let millis = at.ok()?.unix_timestamp_nanos().div_euclid(1_000_000);
+    i64::try_from(millis).ok().map(Timestamp::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_an_offset_or_is_in_utc() {
+        for text in [
+            "2027-01-15T08:00:00.123Z",
+            "2027-01-15T08:00:00.123456+00:00",
+            "2027-01-15T10:00:00.123+02:00",
+            "2027-01-15T08:00:00.123",
+            "20270115T080000.123Z",
+        ] {
+            assert_eq!(moment(text).map(Timestamp::millis), Some(1_800_000_000_123), "{text}");
+        }
+        assert_eq!(moment("1969-12-31T23:59:59.999Z").map(Timestamp::millis), Some(-1));
+    }
+
+    #[test]
+    fn what_is_no_date_with_a_time_is_no_moment() {
+        for text in ["", "now", "2027-01-15", "1800000000", "2027-13-15T08:00:00Z", "2027-01-15T08:00:00Z "] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
 }

@@ -1,0 +1,121 @@
+//! Five thousand sandboxes, one wave after the other: memory stays flat, and old rows go.
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use modbox_control::{Keys, SystemClock, SystemIds};
+use modbox_local::{
+    cloud::Open,
+    dynamo::Dynamo,
+    ecs::{self, Timings},
+    stack::{Parts, Stack, TABLE},
+};
+use modbox_sandbox::contract;
+use modbox_tests::{Client, Script, Simulated};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+const WAVE: usize = 100;
+const WAVES: usize = 50;
+/// By then everything that is kept once is there: caches, pools, the pages of the table.
+const WARM: usize = 15;
+/// How much more memory the rest may leave in use.
+const GROWTH: u64 = 4 << 20;
+
+const RETENTION: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(60);
+const TOKEN: &str = "mbx_endurance";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_flat_over_five_thousand_sandboxes_and_old_rows_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("modbox.db");
+    let stack = start(&path);
+    stack.admit("ann", TOKEN).await.unwrap();
+    let ann = Client::new(stack.router()).with_header("host", "api.modbox.test").with_token(TOKEN);
+    let mut warm = 0;
+    for wave in 1..=WAVES {
+        pass_a_wave(&ann).await;
+        if wave == WARM {
+            warm = resident();
+        }
+    }
+    let grown = resident().saturating_sub(warm);
+    report(&format!("{} sandboxes: {warm} bytes in use, {grown} more after {}", WARM * WAVE, WAVES * WAVE));
+    old_rows_go(&stack).await;
+    assert!(grown < GROWTH, "{grown} bytes more than {warm}");
+}
+
+fn start(path: &Path) -> Stack {
+    let script = |_: &ecs::Launch| Script::default().exit(contract::READY, Duration::ZERO, 0);
+    let timings = Timings::each(Duration::from_millis(1));
+    let stack = Stack::start(Parts {
+        dynamo: Arc::new(Dynamo::open(path).unwrap()),
+        engine: Arc::new(Simulated::new(script)),
+        ecs: ecs::Settings {
+            timings,
+            launch_burst: 1000,
+            launches_per_second: 1000,
+            ..ecs::Settings::default()
+        },
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+        keys: Keys::generate("k1", [1, 2]).parse().unwrap(),
+        retention: RETENTION,
+        tick: Duration::from_secs(1),
+        ttl_sweep: Duration::from_secs(1),
+        gate: Arc::new(Open),
+    });
+    stack.unwrap()
+}
+
+/// Creates many at once, waits until they run, and destroys them at once.
+async fn pass_a_wave(ann: &Client) {
+    let created = join_all((0..WAVE).map(|_| ann.create(json!({"env_vars": {"A": "1"}})))).await;
+    let waited = created.iter().map(async |id| {
+        let answer = ann.post(&format!("/sandboxes/{id}/wait"), json!({"timeout": 60})).await.expect(200);
+        assert_eq!(answer["ready"], true, "{answer}");
+    });
+    join_all(waited).await;
+    join_all(created.iter().map(async |id| ann.delete(&format!("/sandboxes/{id}")).await.expect(200))).await;
+}
+
+/// Waits until the table holds nothing of any sandbox, and the stream nothing but its newest record.
+async fn old_rows_go(stack: &Stack) {
+    let begun = Instant::now();
+    let gone = async {
+        loop {
+            let scan = json!({"TableName": TABLE, "ConsistentRead": true});
+            let answer = stack.dynamo.call("Scan", scan).unwrap();
+            let of_sandboxes = answer["Items"].as_array().into_iter().flatten().filter(|item| {
+                let key = item["pk"]["S"].as_str().unwrap_or_default();
+                key.starts_with("SANDBOX#") || key.starts_with("NAME#")
+            });
+            if of_sandboxes.count() == 0 && answer["LastEvaluatedKey"].is_null() {
+                return;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("old rows go");
+    stack.caught_up().await.unwrap();
+    report(&format!("the last of their rows were gone after {:.1?}", begun.elapsed()));
+}
+
+/// Bytes of memory in use.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kilobytes * 1024
+}
+
+#[expect(clippy::print_stdout, reason = "a measurement is for whoever runs the test")]
+fn report(text: &str) {
+    println!("{text}");
+}

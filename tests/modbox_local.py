@@ -1,0 +1,65 @@
+"""What the programs that try a real modbox-local share: building it, starting it, virtual environments."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# Seconds.
+START = 30
+
+
+class Broken(Exception):
+    """Something that the tests stand on does not work."""
+
+
+def binary() -> Path:
+    given = os.environ.get("MODBOX_LOCAL_BIN")
+    if given:
+        return Path(given).resolve()
+    command = ["cargo", "build", "--package", "modbox-local", "--message-format", "json-render-diagnostics"]
+    built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
+    for message in map(json.loads, built.stdout.splitlines()):
+        if message.get("executable") and message["target"]["name"] == "modbox-local":
+            return Path(message["executable"])
+    raise Broken("cargo built no modbox-local")
+
+
+def environment(requirements: Path, folder: Path) -> Path:
+    """The python of a new virtual environment that has exactly what is listed."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "install", "--no-deps", "--only-binary", ":all:", "-r", requirements], check=True)
+    subprocess.run([*pip, "check"], check=True)
+    return python
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as all_of_them:
+        sockets = [all_of_them.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def start(program: Path, data: Path, log: Path, token: str, ports: tuple[int, int]) -> subprocess.Popen:
+    """A modbox-local that answers, on these ports for the API and for AWS."""
+    api, aws = ports
+    listen = ["--listen", f"127.0.0.1:{api}", "--aws-listen", f"127.0.0.1:{aws}"]
+    command = [program, *listen, "--data", data, "--token", token]
+    with log.open("w") as output:
+        local = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    deadline, health = time.monotonic() + START, f"http://127.0.0.1:{api}/health"
+    while time.monotonic() < deadline and local.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=1):
+            return local
+        time.sleep(0.05)
+    local.kill()
+    raise Broken(f"modbox-local does not answer /health:\n{log.read_text()}")
