@@ -34,8 +34,7 @@ const TOKEN: &str = "mbx_endurance";
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_flat_over_five_thousand_sandboxes_and_old_rows_go() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("modbox.db");
-    let stack = start(&path);
+    let stack = start(folder.path());
     stack.admit("ann", TOKEN).await.unwrap();
     let ann = Client::new(stack.router()).with_header("host", "api.modbox.test").with_token(TOKEN);
     let mut warm = 0;
@@ -51,11 +50,12 @@ async fn memory_is_flat_over_five_thousand_sandboxes_and_old_rows_go() {
     assert!(grown < GROWTH, "{grown} bytes more than {warm}");
 }
 
-fn start(path: &Path) -> Stack {
+fn start(folder: &Path) -> Stack {
     let script = |_: &ecs::Launch| Script::default().exit(contract::READY, Duration::ZERO, 0);
     let timings = Timings::each(Duration::from_millis(1));
     let stack = Stack::start(Parts {
-        dynamo: Arc::new(Dynamo::open(path).unwrap()),
+        dynamo: Arc::new(Dynamo::open(&folder.join("modbox.db")).unwrap()),
+        memory: Some(ecs::Memory::open(&folder.join("ecs.db")).unwrap()),
         engine: Arc::new(Simulated::new(script)),
         ecs: ecs::Settings {
             timings,
@@ -76,13 +76,27 @@ fn start(path: &Path) -> Stack {
 
 /// Creates many at once, waits until they run, and destroys them at once.
 async fn pass_a_wave(ann: &Client) {
-    let created = join_all((0..WAVE).map(|_| ann.create(json!({"env_vars": {"A": "1"}})))).await;
-    let waited = created.iter().map(async |id| {
-        let answer = ann.post(&format!("/sandboxes/{id}/wait"), json!({"timeout": 60})).await.expect(200);
-        assert_eq!(answer["ready"], true, "{answer}");
-    });
-    join_all(waited).await;
-    join_all(created.iter().map(async |id| ann.delete(&format!("/sandboxes/{id}")).await.expect(200))).await;
+    let create = |ann: Client| async move { ann.create(json!({"env_vars": {"A": "1"}})).await };
+    let created = at_once((0..WAVE).map(|_| create(ann.clone()))).await;
+    let begun = Instant::now();
+    while count(ann, "running").await < WAVE {
+        assert!(begun.elapsed() < PATIENCE, "{} run", count(ann, "running").await);
+        sleep(Duration::from_millis(200)).await;
+    }
+    let destroy =
+        |ann: Client, id: String| async move { ann.delete(&format!("/sandboxes/{id}")).await.expect(200) };
+    at_once(created.into_iter().map(|id| destroy(ann.clone(), id))).await;
+}
+
+async fn at_once<T: Send + 'static>(
+    work: impl Iterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    join_all(work.map(tokio::spawn)).await.into_iter().map(Result::unwrap).collect()
+}
+
+async fn count(ann: &Client, status: &str) -> usize {
+    let listed = ann.get(&format!("/sandboxes?status={status}")).await.expect(200);
+    listed["sandboxes"].as_array().unwrap().len()
 }
 
 /// Waits until the table holds nothing of any sandbox, and the stream nothing but its newest record.

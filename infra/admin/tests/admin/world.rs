@@ -42,6 +42,7 @@ impl World {
             ecs: ecs::Settings::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
+            memory: None,
             keys: Keys::generate("k1", [1, 2]).parse().unwrap(),
             retention: Duration::from_secs(60 * 60),
             tick: NEVER,

@@ -2,8 +2,9 @@
 //!
 //! It differs from ECS in what one machine cannot have: there is one account and one region, capacity is not
 //! limited, and RunTask calls are not limited beside the tasks that they launch (ECS allows 20 calls a second, which
-//! a burst of 100 tasks by one call each would exceed). What it knows from an earlier run of the program
-//! ([`Ecs::resume`]) it knows without the values of the environment, which DescribeTasks then shows by name only.
+//! a burst of 100 tasks by one call each would exceed). Of stopped tasks it describes the newest thousand, for an
+//! hour. What it knows from an earlier run of the program ([`Ecs::resume`]) it knows without the values of the
+//! environment, which DescribeTasks then shows by name only.
 
 mod definitions;
 mod engine;

@@ -25,6 +25,8 @@ use crate::aws_json::AwsError;
 
 /// How long a stopped task can still be described.
 pub(super) const RETENTION: Duration = Duration::from_secs(60 * 60);
+/// The most stopped tasks that are kept, so that a busy hour costs no more memory than a quiet one.
+pub(super) const MOST_STOPPED: usize = 1000;
 
 /// What the operations and the tasks' actors share.
 pub(super) struct Shared {
@@ -149,7 +151,7 @@ impl World {
 
     fn forget(&mut self, now: Timestamp) {
         while let Some((stopped_at, key)) = self.tasks.stopped.front().copied() {
-            if now.since(stopped_at) < RETENTION {
+            if now.since(stopped_at) < RETENTION && self.tasks.stopped.len() <= MOST_STOPPED {
                 return;
             }
             self.tasks.stopped.pop_front();
@@ -175,7 +177,7 @@ fn forgetful(error: MemoryError) -> AwsError {
 
 /// The tasks in the order of their creation, also found by id.
 ///
-/// Memory is bounded by time: a stopped task is kept for [`RETENTION`], and the launch rate bounds how many that are.
+/// Memory is bounded: a stopped task is kept for [`RETENTION`], but no more than [`MOST_STOPPED`] of them.
 #[derive(Default)]
 pub(super) struct Tasks {
     last_key: u64,
