@@ -82,6 +82,7 @@ async fn what_is_inside_a_bound_is_valid_and_what_is_outside_is_not() {
     ann.create(json!({"task_id": "one"})).await;
     for case in cases {
         let answer = send(&ann, &case).await;
+        assert!(!answer.status.is_server_error(), "{}: {}", case.path, answer.text());
         let valid = answer.status != 422;
         let shown: String = case.body.to_string().chars().take(100).collect();
         assert_eq!(valid, case.accepted, "{} {shown}: {}", case.path, answer.text());

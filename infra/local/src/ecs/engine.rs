@@ -31,8 +31,8 @@ pub trait Engine: Debug + Send + Sync {
     /// `launch` is as it was, but for the values of the environment, which nobody remembers: nothing is started.
     /// Exits are told from the beginning, those that were told before included. A task that has ended meanwhile is
     /// taken over too, and its exits say so. An error means that it never ran or cannot be told from others, and that
-    /// nothing is left of it now.
-    fn adopt(&self, launch: Launch) -> Starting;
+    /// nothing is left of it now. `address` is the one it had, as far as it is known.
+    fn adopt(&self, launch: Launch, address: Option<IpAddr>) -> Starting;
 
     /// What a container of a task has said, oldest first, also after its end as far as it is still known. None: there is
     /// no log of it.

@@ -29,7 +29,7 @@ impl Ecs {
         }
         shared.live.send_modify(|live| *live += unfinished.len());
         for (key, task) in world.tasks.unfinished() {
-            let adopting = shared.engine.adopt(run_task::as_it_was(task));
+            let adopting = shared.engine.adopt(run_task::as_it_was(task), task.address);
             tokio::spawn(lifecycle::resume(Arc::clone(shared), key, adopting, task.orders.subscribe()));
         }
         Ok(())

@@ -180,7 +180,7 @@ impl Engine for Simulated {
         })
     }
 
-    fn adopt(&self, launch: Launch) -> Starting {
+    fn adopt(&self, launch: Launch, _: Option<IpAddr>) -> Starting {
         let engine = self.clone();
         Box::pin(async move {
             let script = (engine.left)(&launch).ok_or_else(|| StartError::new("nothing was left of it"))?;

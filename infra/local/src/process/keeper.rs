@@ -190,7 +190,7 @@ impl Keeper {
     async fn kill_leftovers(&self) {
         // The number of a group that nobody has watched may be another's by now.
         let group = self.group.filter(|_| !matches!(self.sidecar, Sidecar::Gone));
-        let traces = Traces { address: self.address.ip(), group, scratch: self.scratch.clone() };
+        let traces = Traces { address: Some(self.address.ip()), group, scratch: self.scratch.clone() };
         let gone = spawn_blocking(move || leftovers::kill(&traces)).await;
         tracing::warn!(task.arn = self.launch.task_arn, gone = ?gone.ok(), "a task's sidecar died before it");
     }

@@ -21,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// By what a task's processes are known when their sidecar is gone.
 #[derive(Debug)]
 pub(super) struct Traces {
-    pub(super) address: Ipv4Addr,
+    pub(super) address: Option<Ipv4Addr>,
     /// The process group that the containers were started in.
     pub(super) group: Option<i32>,
     pub(super) scratch: Scratch,
@@ -34,10 +34,10 @@ fn mark_of_commands(sandbox: &str) -> String {
 
 impl Traces {
     fn select(&self, all: &[Process]) -> Vec<Process> {
-        let mark = format!("{}={}", contract::TASK_ADDRESS, self.address);
+        let mark = self.address.map(|address| format!("{}={address}", contract::TASK_ADDRESS));
         let commands = self.scratch.sandbox().map(|sandbox| mark_of_commands(&sandbox));
         let is_marked = |entry: &[u8]| {
-            entry == mark.as_bytes()
+            mark.as_ref().is_some_and(|mark| entry == mark.as_bytes())
                 || commands.as_ref().is_some_and(|mark| entry.starts_with(mark.as_bytes()))
         };
         let is_ours = |process: &&Process| {
@@ -80,14 +80,15 @@ pub(super) fn sweep(tasks: &Path, keep: &BTreeSet<String>) -> io::Result<Vec<Str
             continue;
         }
         let scratch = Scratch::at(entry.path());
-        if let Some(address) = scratch.address() {
-            let group = None;
-            let scratch = scratch.clone();
-            if !kill(&Traces { address, group, scratch }) {
-                tracing::warn!(task.id = id, "failed to end a task of an earlier run");
-            }
+        let traces = Traces { address: scratch.address(), group: None, scratch: scratch.clone() };
+        if !kill(&traces) {
+            tracing::warn!(task.id = id, "failed to end a task of an earlier run");
         }
-        scratch.remove_now()?;
+        // One that stays must not keep the others, nor the program.
+        if let Err(error) = scratch.remove_now() {
+            let folder = scratch.folder().display();
+            tracing::warn!(%folder, %error, "failed to remove the folder of a task of an earlier run");
+        }
         swept.push(id);
     }
     Ok(swept)

@@ -17,7 +17,7 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -97,13 +97,16 @@ impl Engine for ProcessEngine {
         Box::pin(async move { shared.start(launch, cancelled).await })
     }
 
-    fn adopt(&self, launch: Launch) -> Starting {
+    fn adopt(&self, launch: Launch, address: Option<IpAddr>) -> Starting {
         let shared = Arc::clone(&self.shared);
         // Before this returns, so that the address is given to no task that starts meanwhile.
-        let found = shared.find(&launch);
+        let found = shared.find(&launch, address);
         Box::pin(async move {
-            let (scratch, address) = found?;
-            adopt(launch, scratch, address).await
+            let (scratch, claim) = found?;
+            match claim {
+                Some(claim) => adopt(launch, scratch, claim).await,
+                None => Err(end_what_cannot_be_told(scratch).await),
+            }
         })
     }
 
@@ -140,21 +143,24 @@ impl Shared {
         Ok(keep(keeper, ip, exited))
     }
 
-    /// The folder of a task that an earlier run started, and its address, which is its own again.
-    fn find(&self, launch: &Launch) -> Result<(Scratch, Option<Claim>), StartError> {
+    /// The folder of a task that an earlier run started, and its address, which is its own again. Whoever can reach the
+    /// folder may have taken the file with the address away: what ECS knows is as good.
+    fn find(&self, launch: &Launch, known: Option<IpAddr>) -> Result<(Scratch, Option<Claim>), StartError> {
         let scratch = Scratch::of(&self.tasks, launch.task_id())
             .map_err(|error| cannot_start("find the task's folder", &error))?;
-        let claim = scratch.address().map(|address| self.addresses.claim(Some(address), &*self.ids));
-        Ok((scratch, claim.transpose()?))
+        let known = known.and_then(|address| match address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        });
+        let claim = scratch.address().or(known).and_then(|address| {
+            // Another task has it: then this one has it no more, and is told by its folder.
+            self.addresses.claim(Some(address), &*self.ids).ok()
+        });
+        Ok((scratch, claim))
     }
 }
 
-async fn adopt(launch: Launch, scratch: Scratch, address: Option<Claim>) -> Result<Handle, StartError> {
-    let Some(address) = address else {
-        // No process is started before the address is written.
-        scratch.remove().await;
-        return Err(nothing_left());
-    };
+async fn adopt(launch: Launch, scratch: Scratch, address: Claim) -> Result<Handle, StartError> {
     let identity = Reader::new(scratch.report()).news().into_iter().next().and_then(|line| match line {
         ReportLine::Sidecar(identity) => Some(identity),
         _ => None,
@@ -167,6 +173,17 @@ async fn adopt(launch: Launch, scratch: Scratch, address: Option<Claim>) -> Resu
         return Err(if error.container.is_some() { error } else { nothing_left() });
     }
     Ok(keep(keeper, ip, exited))
+}
+
+/// Ends a task of which only the folder is known.
+async fn end_what_cannot_be_told(scratch: Scratch) -> StartError {
+    let traces = Traces { address: None, group: None, scratch: scratch.clone() };
+    let gone = tokio::task::spawn_blocking(move || leftovers::kill(&traces)).await;
+    if !gone.unwrap_or(false) {
+        tracing::warn!(folder = %scratch.folder().display(), "failed to end a task of an earlier run");
+    }
+    scratch.remove().await;
+    nothing_left()
 }
 
 fn keep(keeper: Keeper, address: Ipv4Addr, exits: mpsc::UnboundedReceiver<Exit>) -> Handle {

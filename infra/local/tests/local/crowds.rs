@@ -36,10 +36,11 @@ pub(crate) fn two_hundred_at_once_come_to_run_and_leave_nothing() {
     let settled = begun.elapsed();
 
     let running = sandboxes.iter().zip(&ends).filter(|(sandbox, end)| came_to_run(&machine, sandbox, end));
+    let running = running.count();
     report(&format!(
-        "{CROWD} sandboxes at once: accepted in {accepted:?}, {} run and the rest are recorded failures after {settled:?}",
-        running.count(),
+        "{CROWD} sandboxes at once: accepted in {accepted:?}, {running} run and the rest are recorded failures after {settled:?}",
     ));
+    assert!(running >= CROWD / 2, "{running}");
     at_once(CROWD, |place| machine.destroy(&sandboxes[place].id));
     let gone = processes::until(PATIENCE, "nothing is left of them", || {
         processes::of(&machine.data().join("tasks")).is_empty()
@@ -88,7 +89,7 @@ pub(crate) fn fifty_waits_at_once_cost_no_thread_each() {
         meanwhile
     });
     report(&format!("threads of modbox-local: {before} before {WAITS} waits, {meanwhile} while they wait"));
-    assert!(meanwhile <= before + 4, "{before} and {meanwhile}");
+    assert!(meanwhile < before + WAITS / 2, "{before} and {meanwhile}");
 }
 
 /// One whose processes are held still before it was seen to be ready.

@@ -33,7 +33,7 @@ fn forgotten(launch: &Launch) -> Launch {
 }
 
 async fn adopt(world: &World, launch: &Launch) -> Result<Handle, StartError> {
-    world.later_engine().adopt(forgotten(launch)).await
+    world.later_engine().adopt(forgotten(launch), None).await
 }
 
 fn identity(world: &World, launch: &Launch) -> Identity {
@@ -94,11 +94,11 @@ pub(crate) async fn a_task_that_lives_is_adopted_and_obeys() {
     until_alive(&mark, 1).await;
 
     let engine = world.later_engine();
-    let mut handle = engine.adopt(forgotten(&launch)).await.unwrap();
+    let mut handle = engine.adopt(forgotten(&launch), None).await.unwrap();
     let exit = next(&mut handle).await.unwrap();
     assert_eq!((exit.container.as_str(), exit.code), ("ready", 0), "told from the beginning");
     assert!(before.is_alive() && alive(&mark) == 1, "it is the same");
-    let again = engine.adopt(forgotten(&launch)).await.unwrap_err();
+    let again = engine.adopt(forgotten(&launch), None).await.unwrap_err();
     assert!(again.reason.contains("is another task's"), "its address is its own: {again}");
 
     handle.stop.send(Stop::Gracefully).unwrap();
@@ -257,7 +257,7 @@ pub(crate) async fn what_is_to_be_adopted_is_not_swept() {
     let keep = BTreeSet::from([kept.task_id().to_owned()]);
     assert_eq!(engine.sweep(keep).await.unwrap(), [swept.task_id()]);
     assert_eq!(marks.each_ref().map(|mark| alive(mark)), [1, 0]);
-    drop(engine.adopt(forgotten(&kept)).await.unwrap());
+    drop(engine.adopt(forgotten(&kept), None).await.unwrap());
     until(|| alive(&marks[0]) == 0 && world.folders() == 0).await;
 }
 

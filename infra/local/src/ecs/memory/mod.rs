@@ -2,8 +2,9 @@
 //! client tokens that launched the tasks.
 //!
 //! It is an SQLite file with one JSON document for each. A change is in the file before the call that made it is
-//! answered. Writing waits for no disk: what was written survives the end of the program, however it ends; a power
-//! failure takes the newest changes, and the tasks with them. No value of an environment is in it.
+//! answered. Writing waits for no disk but at SQLite's checkpoints: what was written survives the end of the program,
+//! however it ends; a power failure takes the newest changes, and the tasks with them. No value of the environment
+//! that RunTask was given is in it.
 
 mod document;
 
