@@ -1,9 +1,9 @@
 //! The data folder: one program at a time, in one format.
 
 use std::{
-    fs::{self, DirBuilder, File, TryLockError},
-    io,
-    os::unix::fs::DirBuilderExt as _,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -49,6 +49,17 @@ impl Data {
     }
 }
 
+/// Writes a file that only its owner may read. What was there is replaced as a whole, so that nobody ever reads half of
+/// it, not even after the program was killed meanwhile.
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_added_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)
+}
+
 /// Opens the folder, or makes it, readable by its owner alone.
 pub(crate) fn open(path: &Path) -> Result<Data, Error> {
     let unusable = |source| Error::of(path, source);
@@ -88,7 +99,7 @@ fn check_format(folder: &Path) -> Result<(), Error> {
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             tracing::info!(folder = %folder.display(), "preparing the data folder: keys, token and table");
-            fs::write(&mark, format!("{FORMAT}\n")).map_err(unusable)
+            write_whole(&mark, &format!("{FORMAT}\n")).map_err(unusable)
         }
         Err(error) => Err(unusable(error)),
     }

@@ -2,33 +2,25 @@
 
 use std::{
     borrow::Cow,
-    fs::OpenOptions,
-    io::{self, Write as _},
+    io,
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
-use crate::aws_json::REGION;
+use crate::{aws_json::REGION, data::write_whole};
 
-/// The file in the data folder, and what it is until it is whole.
+/// In the data folder.
 const FILE: &str = "functions.env";
-const UNFINISHED: &str = "functions.env.new";
 
 /// Writes the variables as lines that a shell reads too. Only the owner may read them: `keys` is a secret.
-///
-/// What was there is replaced as a whole, so that nobody ever reads half of it.
 pub(crate) fn write(
     data: &Path,
     aws: SocketAddr,
     settings: Vec<(&'static str, String)>,
     keys: &str,
 ) -> io::Result<PathBuf> {
-    let (path, unfinished) = (data.join(FILE), data.join(UNFINISHED));
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(text(aws, settings, keys).as_bytes())?;
-    std::fs::rename(unfinished, &path)?;
+    let path = data.join(FILE);
+    write_whole(&path, &text(aws, settings, keys))?;
     Ok(path)
 }
 

@@ -1,14 +1,11 @@
 //! What is generated once and kept in the data folder, readable by its owner alone.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{io, path::Path};
 
 use modbox_control::Keys;
 use modbox_sandbox::Ids;
+
+use crate::data::write_whole;
 
 /// The deployment's keys, and the text that they were read from.
 pub(crate) fn keys(data: &Path, ids: &dyn Ids) -> io::Result<(Keys, String)> {
@@ -29,9 +26,7 @@ fn kept(path: &Path, generate: impl FnOnce() -> String) -> io::Result<String> {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = generate();
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-            writeln!(file, "{text}")?;
-            file.sync_all()?;
+            write_whole(path, &format!("{text}\n"))?;
             Ok(text)
         }
         Err(error) => Err(error),

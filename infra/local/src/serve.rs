@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     io::{self, Write as _},
     net::SocketAddr,
     path::Path,
@@ -103,7 +104,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     let env_file = functions_env::write(folder, aws_address, settings, &keys_text).map_err(data)?;
     let (memory, known) = memory(folder)?;
     let stack = Stack::start(Parts {
-        dynamo: Arc::new(Dynamo::open(&folder.join(TABLE)).map_err(start)?),
+        dynamo: Arc::new(table(folder)?),
         engine: engine(options.engine, folder, (&ids, known)).await?,
         memory: Some(memory),
         retention: options.retention,
@@ -147,6 +148,27 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|source| Error::Listen { address, flag, source })
+}
+
+/// What DynamoDB knows. It is made under another name, so that whatever is there is whole: the engine takes many steps.
+fn table(folder: &Path) -> Result<Dynamo, Error> {
+    let data = |source| data::Error::of(folder, source);
+    let path = folder.join(TABLE);
+    if !path.exists() {
+        let unfinished = path.with_added_extension("new");
+        for left in ["new", "new-wal", "new-shm"] {
+            match fs::remove_file(path.with_added_extension(left)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(data(error).into()),
+                _ => {}
+            }
+        }
+        let dynamo = Dynamo::open(&unfinished).map_err(start)?;
+        stack::ensure_table(&dynamo).map_err(start)?;
+        // Closed, it is one file.
+        drop(dynamo);
+        fs::rename(unfinished, &path).map_err(data)?;
+    }
+    Dynamo::open(&path).map_err(start)
 }
 
 /// What ECS knows, and the ids of the tasks that have not stopped. It is made before the table, so that a table without

@@ -97,6 +97,7 @@ fn shared() -> Vec<Trial> {
         restarts::a_sandbox_lives_on_with_its_address_and_its_token,
         restarts::what_was_killed_meanwhile_is_said_to_be_over_within_a_tick,
         restarts::a_shutdown_ends_what_was_adopted,
+        restarts::a_first_start_that_was_killed_is_made_up_for,
         restarts::tasks_that_cannot_be_known_again_are_an_error_that_says_what_to_do,
         load::no_create_is_lost_and_nothing_leaks_whenever_the_program_is_killed,
         secrets::no_secret_is_in_a_log_or_rests_readable,

@@ -115,6 +115,22 @@ pub(crate) fn a_shutdown_ends_what_was_adopted() {
     assert!(detail["reason"].as_str().unwrap().contains("modbox-local was stopped"), "{detail}");
 }
 
+pub(crate) fn a_first_start_that_was_killed_is_made_up_for() {
+    let mut machine = Machine::new();
+    let half_made = ["format.new", "token.new", "keys.new", "modbox.db.new", "modbox.db.new-wal"];
+    fs::create_dir(machine.data()).unwrap();
+    for name in half_made {
+        fs::write(machine.data().join(name), "half of what it was to be").unwrap();
+    }
+    machine.run(|_| {});
+    assert_eq!(machine.token.len(), "mbx_".len() + 32);
+    let sandbox = machine.create_running(&json!({}));
+    assert_eq!(sandbox.exec("echo alive").unwrap()["stdout"], "alive\n");
+    for name in half_made {
+        assert!(!machine.data().join(name).exists(), "{name}");
+    }
+}
+
 pub(crate) fn an_extension_after_a_restart_holds() {
     const TTL: i64 = 60;
     let mut machine = Machine::start();
