@@ -65,7 +65,6 @@ fn start(folder: &Path) -> Stack {
             launches_per_second: 1000,
             ..ecs::Settings::default()
         },
-        memory: Some(ecs::Memory::open(&path.with_file_name("ecs.db")).unwrap()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         keys: Keys::generate("k1", [1, 2]).parse().unwrap(),

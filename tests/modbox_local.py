@@ -19,16 +19,17 @@ class Broken(Exception):
     """Something that the tests stand on does not work."""
 
 
-def binary() -> Path:
+def binary(name: str = "modbox-local") -> Path:
+    """One of our programs: that beside MODBOX_LOCAL_BIN, or a new build."""
     given = os.environ.get("MODBOX_LOCAL_BIN")
     if given:
-        return Path(given).resolve()
-    command = ["cargo", "build", "--package", "modbox-local", "--message-format", "json-render-diagnostics"]
+        return Path(given).resolve().with_name(name)
+    command = ["cargo", "build", "--package", name, "--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
     for message in map(json.loads, built.stdout.splitlines()):
-        if message.get("executable") and message["target"]["name"] == "modbox-local":
+        if message.get("executable") and message["target"]["name"] == name:
             return Path(message["executable"])
-    raise Broken("cargo built no modbox-local")
+    raise Broken(f"cargo built no {name}")
 
 
 def environment(requirements: Path, folder: Path) -> Path:

@@ -36,7 +36,7 @@ impl Said {
         match self {
             Self::NewUser(user) => user_json(user),
             Self::Users(users) => users.iter().map(user_json).collect(),
-            Self::RevokedUser { name, tokens } => json!({"name": name, "tokens_revoked": tokens}),
+            Self::RevokedUser { name, tokens } => json!({"name": name, "tokens": tokens}),
             Self::NewToken(NewToken { text, token }) => {
                 let mut shown = token_json(token);
                 if let Some(members) = shown.as_object_mut() {

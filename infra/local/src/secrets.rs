@@ -2,10 +2,12 @@
 
 use std::{io, path::Path};
 
-use modbox_control::Keys;
+use modbox_control::{API_TOKEN_PREFIX, Keys};
 use modbox_sandbox::Ids;
 
 use crate::data::write_whole;
+
+const TOKEN: &str = "token";
 
 /// The deployment's keys, and the text that they were read from.
 pub(crate) fn keys(data: &Path, ids: &dyn Ids) -> io::Result<(Keys, String)> {
@@ -18,7 +20,18 @@ pub(crate) fn keys(data: &Path, ids: &dyn Ids) -> io::Result<(Keys, String)> {
 
 /// The API token of the machine's user.
 pub(crate) fn token(data: &Path, ids: &dyn Ids) -> io::Result<String> {
-    kept(&data.join("token"), || format!("mbx_{:032x}", ids.random()))
+    kept(&data.join(TOKEN), || new_token(ids))
+}
+
+/// A new one in place of that, which was revoked.
+pub(crate) fn another_token(data: &Path, ids: &dyn Ids) -> io::Result<String> {
+    let token = new_token(ids);
+    write_whole(&data.join(TOKEN), &format!("{token}\n"))?;
+    Ok(token)
+}
+
+fn new_token(ids: &dyn Ids) -> String {
+    format!("{API_TOKEN_PREFIX}{:032x}", ids.random())
 }
 
 fn kept(path: &Path, generate: impl FnOnce() -> String) -> io::Result<String> {

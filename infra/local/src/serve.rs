@@ -91,10 +91,6 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     let mut interrupted = signal(SignalKind::interrupt()).map_err(start)?;
     let mut terminated = signal(SignalKind::terminate()).map_err(start)?;
     let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let token = match &options.token {
-        Some(token) => token.clone(),
-        None => secrets::token(folder, &*ids).map_err(data)?,
-    };
     let api = listen(options.listen, "--listen").await?;
     let aws = listen(options.aws_listen, "--aws-listen").await?;
     let aws_address = aws.local_addr().map_err(start)?;
@@ -114,9 +110,10 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         ttl_sweep: Duration::from_secs(60),
         gate: Arc::new(Open),
         clock,
-        ids,
+        ids: Arc::clone(&ids),
     })
     .map_err(start)?;
+    let token = token(options, folder, (&stack, &*ids)).await?;
     stack.admit_instead(USER, &token).await.map_err(refused)?;
 
     let welcome = Welcome {
@@ -144,6 +141,19 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         server.abort();
     }
     Ok(())
+}
+
+/// The token given, or the one kept; one that was revoked is not let in again unless it is given.
+async fn token(options: &Options, folder: &Path, (stack, ids): (&Stack, &dyn Ids)) -> Result<String, Error> {
+    let data = |source| data::Error::of(folder, source);
+    if let Some(given) = &options.token {
+        return Ok(given.clone());
+    }
+    let kept = secrets::token(folder, ids).map_err(data)?;
+    if stack.admin.is_revoked(&kept).await.map_err(start)? {
+        return Ok(secrets::another_token(folder, ids).map_err(data)?);
+    }
+    Ok(kept)
 }
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {

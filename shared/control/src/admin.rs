@@ -139,6 +139,12 @@ impl Admin {
         Ok(NewToken { text, token })
     }
 
+    /// Whether a token was revoked. One that nobody knows was not.
+    pub async fn is_revoked(&self, text: &str) -> Result<bool, AdminError> {
+        let known = self.control.table.token(&TokenHash::of(text)).await?;
+        Ok(known.is_some_and(|known| known.revoked_at.is_some()))
+    }
+
     /// Lets a user in with a token that is given, whatever was known of it, and adds the user if there is none.
     pub async fn admit(&self, user: &str, text: &str, description: &str) -> Result<Token, AdminError> {
         match self.create_user(user).await {

@@ -12,8 +12,8 @@ pub const API_TOKEN_PREFIX: &str = "mbx_";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub user: UserId,
-    /// The user's default workspace; none where the token is older than workspaces.
-    pub workspace: Option<WorkspaceId>,
+    /// The user's default workspace.
+    pub workspace: WorkspaceId,
 }
 
 /// Why a token does not name a caller.
@@ -37,7 +37,10 @@ impl Api {
         Ok(match known {
             known if known.revoked_at.is_some() => Err(Rejection::Revoked),
             known if known.expires_at.is_some_and(|at| at <= now) => Err(Rejection::Expired),
-            known => Ok(Identity { user: known.user, workspace: known.workspace }),
+            // One that is older than workspaces is in no list either, so that nobody could revoke it.
+            known => known
+                .workspace
+                .map_or(Err(Rejection::Unknown), |workspace| Ok(Identity { user: known.user, workspace })),
         })
     }
 }

@@ -72,7 +72,7 @@ fn is_own_workspace(parts: &Parts, caller: &Identity) -> Result<bool, ApiError> 
     let named = named.ok_or_else(|| {
         ApiError::invalid(vec![Issue::new(&["header", WORKSPACE_HEADER], "must be a UUID", "uuid_parsing")])
     })?;
-    Ok(caller.workspace == Some(named))
+    Ok(caller.workspace == named)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {

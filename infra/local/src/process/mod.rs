@@ -34,6 +34,7 @@ use tokio::{
 use self::{
     address::{Addresses, Claim},
     keeper::Keeper,
+    leftovers::Traces,
     report::Reader,
     scratch::Scratch,
     sidecar::Sidecar,
@@ -152,11 +153,9 @@ impl Shared {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
         });
-        let claim = scratch.address().or(known).and_then(|address| {
-            // Another task has it: then this one has it no more, and is told by its folder.
-            self.addresses.claim(Some(address), &*self.ids).ok()
-        });
-        Ok((scratch, claim))
+        let address = scratch.address().or(known);
+        let claim = address.map(|address| self.addresses.claim(Some(address), &*self.ids));
+        Ok((scratch, claim.transpose()?))
     }
 }
 

@@ -106,6 +106,25 @@ pub(crate) async fn a_task_that_lives_is_adopted_and_obeys() {
     assert_eq!((alive(&mark), world.folders()), (0, 0));
 }
 
+pub(crate) async fn a_task_whose_files_were_taken_away_is_ended_all_the_same() {
+    for address_known in [true, false] {
+        let world = World::new();
+        let mark = mark();
+        let launch = launch(&format!("trap '' TERM; sleep {mark} & sleep {mark}"), "exit 0");
+        let sidecar = start_and_settle(&world, &launch).await;
+        until_alive(&mark, 2).await;
+        let folder = world.folder(&launch);
+        let address = fs::read_to_string(folder.join("address")).unwrap().parse().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+
+        let engine = world.later_engine();
+        let refused = engine.adopt(forgotten(&launch), address_known.then_some(address)).await.unwrap_err();
+
+        assert!(refused.reason.contains("nothing of the task was left"), "{refused}");
+        assert!(!sidecar.is_alive() && alive(&mark) == 0, "with its address known: {address_known}");
+    }
+}
+
 pub(crate) async fn a_dropped_handle_ends_an_adopted_task() {
     let world = World::new();
     let mark = mark();

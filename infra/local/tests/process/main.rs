@@ -71,6 +71,7 @@ fn tests() -> Vec<Trial> {
         ends::what_an_earlier_run_left_is_swept,
         ends::the_ecs_runs_and_stops_processes,
         adoption::a_task_that_lives_is_adopted_and_obeys,
+        adoption::a_task_whose_files_were_taken_away_is_ended_all_the_same,
         adoption::a_dropped_handle_ends_an_adopted_task,
         adoption::what_exited_meanwhile_is_told,
         adoption::a_deadline_that_came_meanwhile_is_told_with_124,
