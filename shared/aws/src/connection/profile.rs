@@ -1,8 +1,7 @@
 //! Connecting as the AWS CLI does: from the environment, profiles, SSO, roles.
 
 use aws_config::{
-    BehaviorVersion, SdkConfig, default_provider::region::DefaultRegionChain,
-    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    BehaviorVersion, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
 };
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::{
@@ -65,12 +64,9 @@ async fn load(place: &Place, http: &SharedHttpClient) -> SdkConfig {
     }
     if let Some(profile) = &place.profile {
         // The chain would look into the environment first. Who names a profile means it.
-        // A role is assumed in a region, which is the profile's own unless another is named.
-        let region = match &place.region {
-            Some(region) => Some(Region::new(region.clone())),
-            None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
-        };
-        let provider = ProviderConfig::without_region().with_http_client(http.clone()).with_region(region);
+        let provider = ProviderConfig::without_region()
+            .with_http_client(http.clone())
+            .with_region(place.region.clone().map(Region::new));
         let credentials =
             ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
         loader =
