@@ -121,7 +121,7 @@ fn in_json(expected: &str) -> &str {
 /// No answer tells of more faults: a body of a million bytes has room for many.
 const MAX_FAULTS: usize = 20;
 
-/// Collects what is wrong with a body that could be parsed.
+/// Collects what is wrong with a request that could be parsed.
 #[derive(Debug, Default)]
 pub(super) struct Checks(Vec<Issue>);
 

@@ -51,7 +51,6 @@ Every error has the form of `ErrorResponse`; where no operation answers, the cod
         status::status,
         wait::wait,
         monitoring::monitoring,
-        monitoring::monitoring_formerly,
         extend::extend,
         kill::kill,
         sidecar::deadline,
@@ -64,13 +63,29 @@ Every error has the form of `ErrorResponse`; where no operation answers, the cod
         (name = "system", description = "The service itself, without a token"),
     ),
     security(("apiToken" = [])),
-    modifiers(&Shared, &Everywhere, &Created),
+    modifiers(&Formerly, &Shared, &Everywhere, &Created),
 )]
 struct Document;
 
 /// The document; the same on every machine.
 pub(crate) fn document() -> openapi::OpenApi {
     Document::openapi()
+}
+
+/// Monitoring under its former path: one operation more, and no other handler.
+struct Formerly;
+
+impl Modify for Formerly {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let paths = &mut document.paths.paths;
+        let Some((at, _, item)) = paths.get_full("/sandboxes/{sandbox_id}/monitoring") else { return };
+        let mut item = item.clone();
+        for operation in operations(&mut item) {
+            operation.operation_id = Some("get_sandbox_monitoring_formerly".to_owned());
+            operation.summary = Some("Shows what a sandbox says and uses, under its former path.".to_owned());
+        }
+        paths.shift_insert(at + 1, "/sandbox/monitoring/{sandbox_id}".to_owned(), item);
+    }
 }
 
 /// What operations refer to: the two kinds of Bearer tokens, and the refusals.

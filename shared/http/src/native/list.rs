@@ -1,15 +1,13 @@
 //! GET /sandboxes.
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use modbox_control::{Api, MAX_PAGE, Part};
 use modbox_sandbox::Status;
 
 use super::{
-    body::Checks,
-    cursor, realm,
+    cursor,
+    query::Parameters,
+    realm,
     refusals::{BadQuery, Forbidden, Guarded},
     wire::{SandboxListItem, SandboxListResponse, SandboxStatusEnum},
 };
@@ -32,9 +30,6 @@ pub(super) struct ListQuery {
     realm: Option<String>,
 }
 
-/// What a query string holds: names and values in its order, some perhaps twice.
-type Pairs = Vec<(String, String)>;
-
 /// Lists the caller's sandboxes, newest first, ended ones included.
 ///
 /// Without `limit` and `cursor` those of `provisioning` and `running` are whole; any other answer ends after 1,000.
@@ -49,60 +44,28 @@ type Pairs = Vec<(String, String)>;
 pub(super) async fn list(
     State(api): State<Api>,
     Member(owner): Member,
-    Query(pairs): Query<Pairs>,
+    mut asked: Parameters,
 ) -> Result<Json<SandboxListResponse>, ApiError> {
-    if pairs.iter().any(|(name, _)| name == "realm") {
+    if asked.has("realm") {
         return Err(realm::refusal());
     }
-    let mut checks = Checks::default();
-    let status = status(&mut checks, &pairs);
-    let part = part(&mut checks, &pairs);
-    checks.done()?;
-    let listing = api.list(&owner, status, part).await?;
+    let status = asked.one("status", status, "must be one of provisioning, running and destroyed", "enum");
+    let limit = asked.number("limit", 1..=MAX_PAGE);
+    let cursor = "must be the next_cursor of an earlier answer";
+    let after = asked.one("cursor", cursor::read, cursor, "value_error");
+    asked.done()?;
+    let listing = api.list(&owner, status, Part { after, limit }).await?;
     let now = api.now();
     let sandboxes: Vec<_> = listing.rows.iter().map(|row| SandboxListItem::new(&row.sandbox, now)).collect();
     let next_cursor = listing.next.map(cursor::write);
     Ok(Json(SandboxListResponse { total: sandboxes.len(), sandboxes, next_cursor }))
 }
 
-fn status(checks: &mut Checks, pairs: &Pairs) -> Option<Status> {
-    let status = match only(checks, pairs, "status")? {
+fn status(text: &str) -> Option<Status> {
+    match text {
         "provisioning" => Some(Status::Provisioning),
         "running" => Some(Status::Running),
         "destroyed" => Some(Status::Destroyed),
         _ => None,
-    };
-    if status.is_none() {
-        checks.query_fault("status", "must be one of provisioning, running and destroyed", "enum");
     }
-    status
-}
-
-fn part(checks: &mut Checks, pairs: &Pairs) -> Part {
-    let limit = only(checks, pairs, "limit").and_then(|text| {
-        let limit = text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
-        if limit.is_none() {
-            checks.query_fault("limit", format!("must be from 1 to {MAX_PAGE}"), "out_of_range");
-        }
-        limit
-    });
-    let after = only(checks, pairs, "cursor").and_then(|text| {
-        let after = cursor::read(text);
-        if after.is_none() {
-            checks.query_fault("cursor", "must be the next_cursor of an earlier answer", "value_error");
-        }
-        after
-    });
-    Part { after, limit }
-}
-
-/// The value of a parameter that may come once.
-fn only<'a>(checks: &mut Checks, pairs: &'a Pairs, name: &str) -> Option<&'a str> {
-    let mut values = pairs.iter().filter(|(of, _)| of == name).map(|(_, value)| value.as_str());
-    let value = values.next()?;
-    if values.next().is_some() {
-        checks.query_fault(name, "must not come twice", "value_error");
-        return None;
-    }
-    Some(value)
 }

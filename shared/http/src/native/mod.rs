@@ -13,6 +13,7 @@ mod kill;
 mod list;
 mod monitoring;
 mod provision;
+mod query;
 mod realm;
 mod refusals;
 mod sidecar;
@@ -54,7 +55,7 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/sandboxes/{sandbox_id}/status", get(status::status))
         .route("/sandboxes/{sandbox_id}/wait", post(wait::wait))
         .route("/sandboxes/{sandbox_id}/monitoring", get(monitoring::monitoring))
-        .route("/sandbox/monitoring/{sandbox_id}", get(monitoring::monitoring_formerly))
+        .route("/sandbox/monitoring/{sandbox_id}", get(monitoring::monitoring))
         // Ours.
         .route("/sandboxes/{sandbox_id}/extend", post(extend::extend))
         .route("/sandboxes/{sandbox_id}/kill", post(kill::kill))

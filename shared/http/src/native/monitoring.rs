@@ -2,23 +2,17 @@
 
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use modbox_control::{Api, Sight};
 use modbox_sandbox::Timestamp;
 use utoipa::ToSchema;
 
 use super::{
+    query::Parameters,
     refusals::{BadQuery, Guarded, NotFound},
     wire::{self, SandboxObservabilityResponse},
 };
-use crate::{
-    auth::Caller,
-    error::{ApiError, Issue},
-    path::Sandbox,
-};
+use crate::{auth::Caller, error::ApiError, path::Sandbox};
 
 const LIMIT: std::ops::RangeInclusive<u16> = 1..=1000;
 const DEFAULT_LIMIT: u16 = 100;
@@ -47,9 +41,6 @@ pub(super) struct MonitoringQuery {
     include: Option<String>,
 }
 
-/// The parameters as they came, each as often as it came.
-type Parameters = Vec<(String, String)>;
-
 /// Shows what a sandbox says and uses.
 ///
 /// Of each kind the newest `limit` between `since` and `until`, oldest first.
@@ -65,37 +56,11 @@ pub(super) async fn monitoring(
     State(api): State<Api>,
     Caller(owner): Caller,
     Sandbox(selector): Sandbox,
-    Query(parameters): Query<Parameters>,
+    asked: Parameters,
 ) -> Result<Json<SandboxObservabilityResponse>, ApiError> {
-    let sight = Checks { parameters, issues: Vec::new() }.sight(api.now())?;
+    let sight = sight(asked, api.now())?;
     let monitored = api.monitor(&owner, &selector, &sight).await?;
     Ok(Json(SandboxObservabilityResponse::new(monitored)))
-}
-
-/// Shows what a sandbox says and uses, under its former path.
-///
-/// Of each kind the newest `limit` between `since` and `until`, oldest first.
-#[utoipa::path(
-    get, path = "/sandbox/monitoring/{sandbox_id}", operation_id = "get_sandbox_monitoring_formerly", tag = "sandboxes",
-    params(Sandbox, MonitoringQuery),
-    responses(
-        (status = 200, description = "logs and metrics", body = SandboxObservabilityResponse),
-        Guarded, NotFound, BadQuery,
-    ),
-)]
-pub(super) async fn monitoring_formerly(
-    state: State<Api>,
-    caller: Caller,
-    sandbox: Sandbox,
-    query: Query<Parameters>,
-) -> Result<Json<SandboxObservabilityResponse>, ApiError> {
-    monitoring(state, caller, sandbox, query).await
-}
-
-/// The parameters, and what is wrong with them so far. Those of other names are ignored.
-struct Checks {
-    parameters: Parameters,
-    issues: Vec<Issue>,
 }
 
 /// What of a task's output is reported as which stream: awslogs does not tell them apart.
@@ -106,82 +71,41 @@ enum Stream {
     Stderr,
 }
 
-impl Checks {
-    fn sight(mut self, now: Timestamp) -> Result<Sight, ApiError> {
-        let until = self.moment("until");
-        let since = self.moment("since");
-        if let (Some(since), Some(until)) = (since, until)
-            && since > until
-        {
-            self.fault("since", "must not be after until", "value_error");
-        }
-        let limit = self.one("limit").and_then(|text| self.limit(&text)).unwrap_or(DEFAULT_LIMIT);
-        let stream = self.one("stream").and_then(|text| self.stream(&text));
-        let (logs, metrics) =
-            self.one("include").and_then(|text| self.include(&text)).unwrap_or((true, true));
-        if !self.issues.is_empty() {
-            return Err(ApiError::invalid(self.issues));
-        }
-        Ok(Sight {
-            since: since.unwrap_or_else(|| until.unwrap_or(now) - DEFAULT_SPAN),
-            until,
-            limit,
-            logs: logs && stream != Some(Stream::Stderr),
-            metrics,
-        })
+fn sight(mut asked: Parameters, now: Timestamp) -> Result<Sight, ApiError> {
+    let moment = "must be an ISO 8601 date and time";
+    let until = asked.one("until", wire::moment, moment, "value_error");
+    let since = asked.one("since", wire::moment, moment, "value_error");
+    if let (Some(since), Some(until)) = (since, until)
+        && since > until
+    {
+        asked.fault("since", "must not be after until", "value_error");
     }
+    let limit = asked.number("limit", LIMIT).unwrap_or(DEFAULT_LIMIT);
+    let stream = asked.one("stream", stream, "must be stdout or stderr", "enum");
+    let included =
+        asked.one("include", include, "must be a comma-separated list of logs and metrics", "enum");
+    let (logs, metrics) = included.unwrap_or((true, true));
+    asked.done()?;
+    Ok(Sight {
+        since: since.unwrap_or_else(|| until.unwrap_or(now) - DEFAULT_SPAN),
+        until,
+        limit,
+        logs: logs && stream != Some(Stream::Stderr),
+        metrics,
+    })
+}
 
-    fn fault(&mut self, name: &str, message: impl Into<String>, kind: &'static str) {
-        self.issues.push(Issue::new(&["query", name], message, kind));
+fn stream(text: &str) -> Option<Stream> {
+    match text {
+        "stdout" => Some(Stream::Stdout),
+        "stderr" => Some(Stream::Stderr),
+        _ => None,
     }
+}
 
-    /// The value of a parameter that may be given once.
-    fn one(&mut self, name: &str) -> Option<String> {
-        let mut values = self.parameters.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
-        let value = values.next().cloned();
-        if values.next().is_some() {
-            self.fault(name, "must be given once", "value_error");
-            return None;
-        }
-        value
-    }
-
-    fn moment(&mut self, name: &str) -> Option<Timestamp> {
-        let text = self.one(name)?;
-        let moment = wire::moment(&text);
-        if moment.is_none() {
-            self.fault(name, "must be an ISO 8601 date and time", "value_error");
-        }
-        moment
-    }
-
-    fn limit(&mut self, text: &str) -> Option<u16> {
-        let limit = text.parse().ok().filter(|limit| LIMIT.contains(limit));
-        if limit.is_none() {
-            let message = format!("must be a number from {} to {}", LIMIT.start(), LIMIT.end());
-            self.fault("limit", message, "out_of_range");
-        }
-        limit
-    }
-
-    fn stream(&mut self, text: &str) -> Option<Stream> {
-        match text {
-            "stdout" => Some(Stream::Stdout),
-            "stderr" => Some(Stream::Stderr),
-            _ => {
-                self.fault("stream", "must be stdout or stderr", "enum");
-                None
-            }
-        }
-    }
-
-    /// Whether logs and metrics are wanted.
-    fn include(&mut self, text: &str) -> Option<(bool, bool)> {
-        let words: Vec<&str> = text.split(',').map(str::trim).collect();
-        if words.iter().all(|word| ["logs", "metrics"].contains(word)) {
-            return Some((words.contains(&"logs"), words.contains(&"metrics")));
-        }
-        self.fault("include", "must be a comma-separated list of logs and metrics", "enum");
-        None
-    }
+/// Whether logs and metrics are wanted.
+fn include(text: &str) -> Option<(bool, bool)> {
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    let known = words.iter().all(|word| ["logs", "metrics"].contains(word));
+    known.then(|| (words.contains(&"logs"), words.contains(&"metrics")))
 }
