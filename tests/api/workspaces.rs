@@ -100,7 +100,7 @@ async fn a_task_is_in_no_workspace() {
     }
 }
 
-/// As it was stored before there were workspaces: format 1, in no index.
+/// As it was stored before there were workspaces: format 1, in no index, so that nobody could find it to revoke it.
 #[tokio::test(start_paused = true)]
 async fn a_token_older_than_workspaces_opens_nothing() {
     let world = World::start().await;
@@ -114,7 +114,6 @@ async fn a_token_older_than_workspaces_opens_nothing() {
     token.insert("v".to_owned(), json!({"N": "1"}));
     world.stack.dynamo.call("PutItem", json!({"TableName": TABLE, "Item": token})).unwrap();
 
-    // No list has it, so that nobody could revoke it.
     let answer = ann.get("/sandboxes").await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "invalid_token"));
 }

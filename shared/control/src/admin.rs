@@ -129,7 +129,7 @@ impl Admin {
         let token = Token {
             hash: TokenHash::of(&text),
             user: user.id,
-            workspace: Some(user.workspace),
+            workspace: user.workspace,
             description,
             created_at: now,
             expires_at: lifetime.map(|lifetime| now + lifetime),
@@ -153,12 +153,11 @@ impl Admin {
         }
         let user = self.known_user(user_id(user)?).await?;
         let hash = TokenHash::of(text);
-        // One of an earlier format, which has no workspace, becomes one of today's.
-        let known = self.control.table.token(&hash).await?.filter(|known| known.workspace.is_some());
+        let known = self.control.table.token(&hash).await?;
         let token = Token {
             hash,
             user: user.id,
-            workspace: Some(user.workspace),
+            workspace: user.workspace,
             description: Some(description.to_owned()),
             created_at: known.as_ref().map_or_else(|| self.control.now(), |known| known.created_at),
             expires_at: None,

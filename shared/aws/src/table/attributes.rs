@@ -91,14 +91,14 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Refuses an item of a format that this version does not know.
     pub(crate) fn new(table: &'a str, item: &'a Item) -> Result<Self, Error> {
-        Self::up_to(FORMAT_VERSION, table, item)
+        Self::in_format(FORMAT_VERSION, table, item)
     }
 
-    /// Accepts every format of an item's kind up to `newest`: an older one lacks what came later.
-    pub(crate) fn up_to(newest: u32, table: &'a str, item: &'a Item) -> Result<Self, Error> {
+    /// The same for an item of a kind that counts its formats by itself.
+    pub(crate) fn in_format(known: u32, table: &'a str, item: &'a Item) -> Result<Self, Error> {
         let reader = Self { table, item };
         match reader.number::<u32>(FORMAT)? {
-            format if (1..=newest).contains(&format) => Ok(reader),
+            format if format == known => Ok(reader),
             format => Err(Error::UnknownFormat { table: table.to_owned(), key: reader.key(), format }),
         }
     }

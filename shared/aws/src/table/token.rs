@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{Error, hash::sha256_hex};
 
-/// Format 1 had neither a workspace nor a place in an index.
 const FORMAT: u32 = 2;
+/// It had neither a workspace nor a place in an index, so that nobody could find it to revoke it: it opens nothing.
+const FORMER_FORMAT: u32 = 1;
 const PREFIX: &str = "TOKEN#";
 /// As much of a hash as tells tokens apart for people.
 const ID_DIGITS: usize = 16;
@@ -34,8 +35,8 @@ pub struct TokenHash(String);
 pub struct Token {
     pub hash: TokenHash,
     pub user: UserId,
-    /// The user's own workspace, so that who calls is known by one read; none in a token of format 1.
-    pub workspace: Option<WorkspaceId>,
+    /// The user's own workspace, so that who calls is known by one read.
+    pub workspace: WorkspaceId,
     pub description: Option<String>,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
@@ -78,23 +79,25 @@ impl fmt::Debug for TokenHash {
 }
 
 impl Table {
-    /// The token of that hash, read consistently: a revocation holds from its write on.
+    /// The token of that hash, read consistently: a revocation holds from its write on. One of format 1 is none.
     pub async fn token(&self, hash: &TokenHash) -> Result<Option<Token>, Error> {
-        self.get(&hash.key()).await?.map(|item| Token::read(&self.name, &item)).transpose()
+        let item = self.get(&hash.key()).await?;
+        let known = item.filter(|item| item.get("v") != Some(&number(FORMER_FORMAT)));
+        known.map(|item| Token::read(&self.name, &item)).transpose()
     }
 
     /// Stores a token of a user who is there and not revoked, in one transaction with the count of the user's tokens.
     ///
-    /// `again`: the token is a listed one of the same user, and takes the place of what is known of it. Otherwise it
-    /// is new; one of format 1 counts as new.
+    /// `again`: the token is known as one of the same user's, and takes the place of what is known of it. Otherwise it
+    /// is new.
     pub async fn issue(&self, token: &Token, again: bool) -> Result<Issued, Error> {
         let put = Put::builder().table_name(&*self.name).set_item(Some(token.item()));
         let put = match again {
             true => put
-                .condition_expression("attribute_exists(created) AND #user = :user")
+                .condition_expression("#user = :user")
                 .expression_attribute_names("#user", "user")
                 .expression_attribute_values(":user", text(token.user.as_str())),
-            false => put.condition_expression("attribute_not_exists(created)"),
+            false => put.condition_expression("attribute_not_exists(pk)"),
         };
         let put = put
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -121,7 +124,7 @@ impl Table {
         }
     }
 
-    /// The tokens of a user, oldest first; one that was made just now may be missing. None of format 1 is listed.
+    /// The tokens of a user, oldest first; one that was made just now may be missing.
     pub async fn tokens(&self, user: &UserId) -> Result<Vec<Token>, Error> {
         let keys = self.listed(TOKENS, &format!("{user}#")).await?;
         let items = self.load_items(&keys).await?;
@@ -160,7 +163,7 @@ impl Token {
         let created = format!("{}#{:015}#{}", self.user, self.created_at.millis(), self.hash.id());
         Writer::in_format(FORMAT, &self.hash.key())
             .string("user", self.user.as_str())
-            .with(self.workspace, |w, workspace| w.string("workspace", workspace.to_string()))
+            .string("workspace", self.workspace.to_string())
             .with(self.description.as_ref(), |w, text| w.string("description", text))
             .time("created_at", self.created_at)
             .with(self.expires_at, |w, at| w.time("expires_at", at))
@@ -171,17 +174,14 @@ impl Token {
     }
 
     fn read(table: &str, item: &Item) -> Result<Self, Error> {
-        let reader = Reader::up_to(FORMAT, table, item)?;
+        let reader = Reader::in_format(FORMAT, table, item)?;
         let hash = item.get("pk").and_then(|key| AttributeValue::as_s(key).ok());
         Ok(Self {
             hash: hash
                 .and_then(|key| TokenHash::of_key(key))
                 .ok_or_else(|| reader.corrupt("its key is no token's"))?,
             user: UserId::new(reader.string("user")?),
-            workspace: match reader.opt_string("workspace")? {
-                Some(_) => Some(reader.parsed("workspace")?),
-                None => None,
-            },
+            workspace: reader.parsed("workspace")?,
             description: reader.opt_string("description")?.map(ToOwned::to_owned),
             created_at: reader.time("created_at")?,
             expires_at: reader.opt_time("expires_at")?,
@@ -198,7 +198,7 @@ mod tests {
         Token {
             hash: TokenHash::of("mbx_1"),
             user: UserId::new("ann"),
-            workspace: Some(WorkspaceId::from_random(7)),
+            workspace: WorkspaceId::from_random(7),
             description: Some("ci".to_owned()),
             created_at: Timestamp::from_millis(1_700_000_000_123),
             expires_at: Some(Timestamp::from_millis(1_800_000_000_000)),
@@ -215,25 +215,6 @@ mod tests {
         }
     }
 
-    /// As `put_token` wrote it before there were workspaces.
-    #[test]
-    fn a_token_of_format_1_is_still_read() {
-        let hash = TokenHash::of("mbx_1");
-        let mut item = key_of(&hash.key());
-        item.insert("v".to_owned(), number(1));
-        item.insert("user".to_owned(), text("local"));
-        item.insert("created_at".to_owned(), number(1_700_000_000_123_i64));
-        let read = Token::read("t", &item).unwrap();
-        let expected = Token {
-            user: UserId::new("local"),
-            workspace: None,
-            description: None,
-            expires_at: None,
-            ..token()
-        };
-        assert_eq!(read, expected);
-    }
-
     #[test]
     fn format_2_is_as_it_was_first_written() {
         let item: std::collections::BTreeMap<String, String> =
@@ -242,9 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_a_later_format_is_refused() {
-        let mut item = token().item();
-        item.insert("v".to_owned(), number(FORMAT + 1));
-        assert!(matches!(Token::read("t", &item), Err(Error::UnknownFormat { .. })));
+    fn a_token_of_another_format_is_refused() {
+        for format in [FORMER_FORMAT, FORMAT + 1] {
+            let mut item = token().item();
+            item.insert("v".to_owned(), number(format));
+            assert!(matches!(Token::read("t", &item), Err(Error::UnknownFormat { .. })), "{format}");
+        }
     }
 }
