@@ -98,7 +98,7 @@ fn smallest_body(document: &Value, operation: &Value) -> Option<Value> {
 }
 
 impl Route {
-    fn new(document: &Value, (method, path): (&str, &str), operation: &Value) -> Self {
+    pub(crate) fn new(document: &Value, (method, path): (&str, &str), operation: &Value) -> Self {
         Self {
             method: method.to_uppercase().parse().unwrap(),
             path: path.to_owned(),

@@ -1,11 +1,12 @@
-//! What the document says of a field is what the code checks: the ends of each range, length and pattern.
+//! What the document says of a field or a parameter is what the code checks: the ends of each range, length and pattern.
 
 use axum::http::Method;
 use modbox_tests::{Answer, Client, World};
+use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::document::served;
-use crate::api::routes;
+use crate::api::routes::{self, Route};
 
 /// A field of a request body, and a value at a bound of its schema.
 struct Case {
@@ -87,4 +88,89 @@ async fn what_is_inside_a_bound_is_valid_and_what_is_outside_is_not() {
         let shown: String = case.body.to_string().chars().take(100).collect();
         assert_eq!(valid, case.accepted, "{} {shown}: {}", case.path, answer.text());
     }
+}
+
+/// What a parameter with a pattern is tried with.
+const WORDS: [&str; 14] = [
+    "logs",
+    "metrics",
+    "logs,metrics",
+    "metrics, logs",
+    "  logs , metrics ",
+    "logs,logs",
+    "Logs",
+    "logs,",
+    "logs;metrics",
+    "logs,\tmetrics",
+    "logs,\u{a0}metrics",
+    " ",
+    "",
+    "ü",
+];
+
+/// A parameter's values at the bounds of its schema, and whether they are inside.
+fn texts(schema: &Value) -> Vec<(String, bool)> {
+    let numbers = at_the_bounds(schema).into_iter().filter(|(value, _)| value.is_number());
+    let mut texts: Vec<_> = numbers.map(|(value, inside)| (value.to_string(), inside)).collect();
+    if let (Some(min), Some(max)) = (schema["minLength"].as_u64(), schema["maxLength"].as_u64()) {
+        let sizes = [(min, true), (max, true), (min - 1, false), (max + 1, false)];
+        texts.extend(sizes.map(|(length, inside)| ("x".repeat(length as usize), inside)));
+    }
+    if let Some(allowed) = schema["enum"].as_array() {
+        texts.extend(allowed.iter().map(|word| (word.as_str().unwrap().to_owned(), true)));
+        texts.extend(["", "x"].map(|word| (word.to_owned(), false)));
+    }
+    if let Some(pattern) = schema["pattern"].as_str() {
+        let pattern = Regex::new(pattern).unwrap();
+        texts.extend(WORDS.map(|word| (word.to_owned(), pattern.is_match(word))));
+    }
+    let (inside, outside) = match schema["format"].as_str() {
+        Some("uuid") => ("7e9b5a8e-1f6c-4d2a-9b3e-000000000000", "7e9b5a8e1f6c4d2a9b3e00000000000"),
+        Some("date-time") => ("2027-01-15T08:00:00Z", "2027-01-15"),
+        _ => return texts,
+    };
+    texts.extend([(inside.to_owned(), true), (outside.to_owned(), false)]);
+    texts
+}
+
+/// What the route answers with this parameter, at a sandbox of the caller's that is called one.
+async fn call_with(route: &Route, caller: &Client, (parameter, text): (&Value, &str)) -> Answer {
+    let name = parameter["name"].as_str().unwrap();
+    if parameter["in"] == "header" {
+        return route.call(&caller.with_header(name, text), "one", "one").await;
+    }
+    let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut route = route.clone();
+    route.path = format!("{}?{name}={encoded}", route.path);
+    route.call(caller, "one", "one").await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_inside_its_bounds_is_valid_and_one_outside_is_named() {
+    let document = served().await;
+    let ann = World::start().await.user("ann").await;
+    ann.create(json!({"task_id": "one"})).await;
+    let mut tried = 0;
+    for (method, path, operation) in routes::operations(&document) {
+        let route = Route::new(&document, (method, path), operation);
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.filter(|parameter| parameter["in"] != "path") {
+            let (place, name) = (parameter["in"].as_str().unwrap(), parameter["name"].as_str().unwrap());
+            for (text, inside) in texts(&parameter["schema"]) {
+                // HTTP does not count spaces at either end to a header's value.
+                if place == "header" && text.trim_matches(' ') != text {
+                    continue;
+                }
+                let answer = call_with(&route, &ann, (parameter, &text)).await;
+                let shown = format!("{method} {path} {name}={text:?}: {}", answer.text());
+                assert!(!answer.status.is_server_error() && answer.status != 400, "{shown}");
+                assert_eq!(answer.status != 422, inside, "{shown}");
+                if !inside {
+                    assert_eq!(answer.fields(), [format!("{place}.{}", name.to_lowercase())], "{shown}");
+                }
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 100, "only {tried} values were tried");
 }

@@ -36,8 +36,8 @@ pub(super) struct MonitoringQuery {
     /// Only this stream; both if absent. All output is reported as `stdout`.
     #[param(inline)]
     stream: Option<Stream>,
-    /// `logs`, `metrics`, or both with a comma between; both if absent.
-    #[param(pattern = "^(logs|metrics)(,(logs|metrics))*$")]
+    /// Comma-separated `logs` and `metrics`, spaces beside them left out; both if absent.
+    #[param(pattern = "^ *(logs|metrics) *(, *(logs|metrics) *)*$")]
     include: Option<String>,
 }
 
@@ -105,7 +105,7 @@ fn stream(text: &str) -> Option<Stream> {
 
 /// Whether logs and metrics are wanted.
 fn include(text: &str) -> Option<(bool, bool)> {
-    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    let words: Vec<&str> = text.split(',').map(|word| word.trim_matches(' ')).collect();
     let known = words.iter().all(|word| ["logs", "metrics"].contains(word));
     known.then(|| (words.contains(&"logs"), words.contains(&"metrics")))
 }
