@@ -49,7 +49,7 @@ async fn destroy_costs_three_calls_by_id_and_four_by_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn monitoring_costs_one_call_more_for_each_of_logs_and_metrics() {
+async fn monitoring_costs_a_call_more_for_each_of_logs_and_metrics_and_one_to_know_that_it_is_all() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     let id = ann.create(json!({"task_id": "one"})).await;
@@ -57,8 +57,10 @@ async fn monitoring_costs_one_call_more_for_each_of_logs_and_metrics() {
     world.say(&id, "main", "hello").await;
     world.say(&id, "deadline", r#"{"cpu_seconds":1.0,"memory_bytes":1}"#).await;
     let path = format!("/sandboxes/{id}/monitoring");
-    assert_eq!(cost(&world, ann.get(&path)).await, 4);
-    assert_eq!(cost(&world, ann.get(&format!("{path}?include=metrics"))).await, 3);
+    assert_eq!(cost(&world, ann.get(&format!("{path}?limit=1"))).await, 4);
+    assert_eq!(cost(&world, ann.get(&format!("{path}?limit=1&include=metrics"))).await, 3);
+    // Only the same token again tells that a page was not just short.
+    assert_eq!(cost(&world, ann.get(&path)).await, 6);
     assert_eq!(cost(&world, ann.get(&format!("{path}?include=logs&stream=stderr"))).await, 2);
 }
 

@@ -142,6 +142,62 @@ async fn a_limit_keeps_the_newest_of_each() {
     assert_eq!((metrics.as_array().unwrap().len(), metrics[0]["cpu_usage"].as_f64()), (1, Some(119.0)));
 }
 
+/// Keeps the newest so many events of a page; its tokens say so, as those of CloudWatch do.
+fn shortened<const KEPT: usize>(page: &mut Value) {
+    let forward = page["nextForwardToken"].as_str().unwrap();
+    let end: usize = forward.strip_prefix("f/").unwrap().parse().unwrap();
+    let events = page["events"].as_array_mut().unwrap();
+    let kept = events.len().min(KEPT);
+    events.drain(..events.len() - kept);
+    page["nextBackwardToken"] = json!(format!("b/{}", end - kept));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_is_short_or_empty_hides_no_line() {
+    let world = World::start().await;
+    let (ann, id) = running(&world).await;
+    for n in 0..5 {
+        world.say(&id, "main", &n.to_string()).await;
+    }
+    for short in [shortened::<0>, shortened::<1>, shortened::<2>] {
+        for (query, expected) in
+            [("?include=logs", &["0", "1", "2", "3", "4"][..]), ("?include=logs&limit=3", &["2", "3", "4"])]
+        {
+            world.faults.next(("api", "GetLogEvents"), 1, Fault::Changed(short));
+            assert_eq!(lines(&ann, query).await, expected);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_back_so_many_pages_and_no_further_than_the_oldest_line() {
+    let world = World::start().await;
+    let (ann, id) = running(&world).await;
+    let pages = async || {
+        let (shown, calls) = world.counting("api", lines(&ann, "?include=logs")).await;
+        (shown.len(), calls["GetLogEvents"])
+    };
+    world.say(&id, "main", "0").await;
+    assert_eq!(pages().await, (1, 2), "the same token again is the end");
+    for n in 1..7 {
+        world.say(&id, "main", &n.to_string()).await;
+    }
+    world.faults.next(("api", "GetLogEvents"), usize::MAX, Fault::Changed(shortened::<1>));
+    assert_eq!(pages().await, (5, 5));
+    assert_eq!(lines(&ann, "?include=logs").await, ["2", "3", "4", "5", "6"], "and they are the newest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_holds_a_megabyte_of_lines_the_newest() {
+    let world = World::start().await;
+    let (ann, id) = running(&world).await;
+    for n in 0..5 {
+        world.say(&id, "main", &n.to_string().repeat(300_000)).await;
+    }
+    let shown = lines(&ann, "?include=logs").await;
+    assert_eq!(shown.iter().map(|line| &line[..1]).collect::<Vec<_>>(), ["2", "3", "4"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_what_is_asked_for_is_shown() {
     let world = World::start().await;

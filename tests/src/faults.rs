@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, TryFutureExt as _, future::BoxFuture};
 use modbox_local::{
     aws_json::{Answer, AwsError},
     cloud::{Call, Gate},
 };
+use serde_json::Value;
 
 /// What becomes of one call.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub enum Fault {
     Refused(AwsError),
     /// It is done, and this is the answer.
     AnswerLost(AwsError),
+    /// It is done, and answered otherwise than the service does.
+    Changed(fn(&mut Value)),
     /// It is done and answered, after this time: others come in between.
     Late(Duration),
     /// It is not done, and no answer ever comes.
@@ -95,6 +98,13 @@ impl Gate for Faults {
             Fault::None => call.perform(),
             Fault::Refused(error) => std::future::ready(Err(error)).boxed(),
             Fault::AnswerLost(error) => call.perform().map(|_| Err(error)).boxed(),
+            Fault::Changed(change) => call
+                .perform()
+                .map_ok(move |mut answer| {
+                    change(&mut answer);
+                    answer
+                })
+                .boxed(),
             Fault::Late(time) => tokio::time::sleep(time).then(|()| call.perform()).boxed(),
             Fault::Hangs => std::future::pending().boxed(),
         }

@@ -9,9 +9,13 @@ use modbox_sandbox::{TaskArn, Timestamp};
 
 use crate::{Connection, Error, error::classify, tasks::log_stream};
 
-/// An answer may be empty although there is something further back (API reference, GetLogEvents); so often it is asked
-/// for, at most.
+/// A page may be short, even empty, although there is something further back (API reference, GetLogEvents); so many are
+/// read at most.
 const MAX_PAGES: usize = 5;
+/// As much as a full page holds, as CloudWatch counts: a caller may have to send it on in one answer.
+const MAX_BYTES: usize = 1024 * 1024;
+/// What an event counts beside its message.
+const BYTES_PER_EVENT: usize = 26;
 
 /// Handle on the log group of the tasks; cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,27 +47,28 @@ impl TaskLogs {
         Self { client: connection.cloudwatchlogs(), group: group.into() }
     }
 
-    /// What a container of the task has said within the window, oldest first: its newest lines as far as one answer of
-    /// CloudWatch holds them (1 MB). A container that has not said anything, or whose log is gone, has said nothing.
+    /// What a container of the task has said within the window, oldest first: its newest lines, 1 MB of them at most.
+    /// A container that has not said anything, or whose log is gone, has said nothing.
     pub async fn read(&self, task: &TaskArn, container: &str, window: &Window) -> Result<Vec<Line>, Error> {
         let since = window.since.millis().max(0);
         if window.until.is_some_and(|until| until.millis() <= since) {
             return Ok(Vec::new());
         }
         let stream = log_stream(container, task);
+        let mut newest = Newest { lines: Vec::new(), limit: window.limit.into(), bytes: 0 };
         let mut token: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let Some(page) = self.page(&stream, window, token.as_deref()).await? else {
-                return Ok(Vec::new());
-            };
+            let Some(page) = self.page(&stream, window, token.as_deref()).await? else { break };
+            let full = !page.events().iter().rev().all(|event| newest.take(event));
             let next = page.next_backward_token().map(ToOwned::to_owned);
             // The same token again says that there is nothing further back.
-            if !page.events().is_empty() || next.is_none() || next == token {
-                return Ok(lines(&page));
+            if full || newest.lines.len() == newest.limit || next.is_none() || next == token {
+                break;
             }
             token = next;
         }
-        Ok(Vec::new())
+        newest.lines.reverse();
+        Ok(newest.lines)
     }
 
     /// None: there is no such stream.
@@ -97,10 +102,23 @@ impl TaskLogs {
     }
 }
 
-fn lines(page: &GetLogEventsOutput) -> Vec<Line> {
-    let line = |event: &OutputLogEvent| Line {
-        at: Timestamp::from_millis(event.timestamp().unwrap_or_default()),
-        text: event.message().unwrap_or_default().to_owned(),
-    };
-    page.events().iter().map(line).collect()
+/// The newest lines, backward, as far as there is room for them.
+struct Newest {
+    lines: Vec<Line>,
+    limit: usize,
+    bytes: usize,
+}
+
+impl Newest {
+    /// Takes the event before those that it has; false if there is no room for it.
+    fn take(&mut self, event: &OutputLogEvent) -> bool {
+        let text = event.message().unwrap_or_default();
+        self.bytes += text.len() + BYTES_PER_EVENT;
+        let fits = self.lines.len() < self.limit && self.bytes <= MAX_BYTES;
+        if fits {
+            let at = Timestamp::from_millis(event.timestamp().unwrap_or_default());
+            self.lines.push(Line { at, text: text.to_owned() });
+        }
+        fits
+    }
 }
