@@ -7,6 +7,9 @@ use serde_json::json;
 
 use super::routes::{ALL, Guard};
 
+/// An id that no sandbox has.
+const NEVER_WAS: &str = "7e9b5a8e-1f6c-4d2a-9b3e-000000000000";
+
 /// What each route answers this caller, for a sandbox of ann's.
 async fn sweep(world: &World, caller: &Client) -> Vec<(String, u16, String)> {
     let ann = world.user("ann").await;
@@ -139,13 +142,15 @@ async fn somebody_elses_sandbox_answers_as_one_that_never_was() {
     let (ann, bob) = (world.user("ann").await, world.user("bob").await);
     let id = ann.create(json!({"task_id": "hers"})).await;
     world.settle().await;
-    for route in ALL.iter().filter(|route| route.guard == Guard::Owner) {
-        let mut foreign = route.call(&bob, &id, "hers").await.expect(404);
-        let mut absent = route.call(&bob, "7e9b5a8e-1f6c-4d2a-9b3e-000000000000", "nobody").await.expect(404);
-        for body in [&mut foreign, &mut absent] {
-            body["error"]["request_id"].take();
+    for (guard, status) in [(Guard::Owner, 404), (Guard::Task, 401)] {
+        for route in ALL.iter().filter(|route| route.guard == guard) {
+            let mut foreign = route.call(&bob, &id, "hers").await.expect(status);
+            let mut absent = route.call(&bob, NEVER_WAS, "nobody").await.expect(status);
+            for body in [&mut foreign, &mut absent] {
+                body["error"]["request_id"].take();
+            }
+            assert_eq!(foreign, absent, "{route:?}");
         }
-        assert_eq!(foreign, absent, "{route:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use modbox_local::ecs::Launch;
 use modbox_tests::{Script, World};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Tasks whose `ready` sidecar says nothing by exiting.
 fn silent(_: &Launch) -> Script {
@@ -118,13 +118,21 @@ async fn a_task_cannot_speak_for_its_user() {
     assert_eq!(answer.code(), "invalid_token");
 }
 
+/// Whether there is one of that id is nobody else's business.
 #[tokio::test(start_paused = true)]
-async fn only_an_id_names_a_sandbox_here() {
+async fn what_is_no_id_or_nobodys_is_refused_as_somebody_elses() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     let id = ann.create(json!({"task_id": "one"})).await;
-    for sandbox in ["one", "7e9b5a8e-1f6c-4d2a-9b3e-000000000000"] {
-        let answer = world.sidecar(&id).get(&format!("/sandboxes/{sandbox}/deadline")).await;
-        assert_eq!(answer.expect(404)["error"]["retryable"], Value::Bool(false));
+    let other = ann.create(json!({})).await;
+    let sidecar = world.sidecar(&id);
+    for sandbox in [other.as_str(), "one", "%00", "7e9b5a8e-1f6c-4d2a-9b3e-000000000000"] {
+        for answer in [
+            sidecar.get(&format!("/sandboxes/{sandbox}/deadline")).await,
+            sidecar.post(&format!("/sandboxes/{sandbox}/ready"), json!({})).await,
+        ] {
+            let error = answer.expect(401)["error"].clone();
+            assert_eq!((&error["code"], &error["retryable"]), (&json!("invalid_token"), &json!(false)));
+        }
     }
 }

@@ -10,7 +10,7 @@ impl Api {
     pub async fn ready(&self, id: SandboxId, token: &str) -> Result<(), Error> {
         let row = self.task_row(id, token).await?;
         let event = Event::Ready { incarnation: row.sandbox.incarnation };
-        self.control.change(row, &event).await.map(drop)
+        self.control.change(row, &event).await.map(drop).map_err(foreign_if_absent)
     }
 
     /// When the sandbox ends, as of now; in the past if it has ended; never, if absent.
@@ -20,8 +20,16 @@ impl Api {
     }
 
     async fn task_row(&self, id: SandboxId, token: &str) -> Result<Row, Error> {
-        let row = self.control.load(id).await?;
+        let row = self.control.load(id).await.map_err(foreign_if_absent)?;
         let expected = self.keys.task_token(&row.key_id, id, row.sandbox.incarnation)?;
         if same_secret(&expected, token) { Ok(row) } else { Err(Error::ForeignTask) }
+    }
+}
+
+/// Of a sandbox that is not there no token is its task's. So nobody learns from the answer which ids there are.
+fn foreign_if_absent(error: Error) -> Error {
+    match error {
+        Error::NotFound => Error::ForeignTask,
+        error => error,
     }
 }

@@ -4,7 +4,7 @@ use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
-use modbox_control::{Api, Selector};
+use modbox_control::{Api, Error, Selector};
 use modbox_sandbox::{Name, SandboxId};
 use utoipa::{
     IntoParams,
@@ -22,7 +22,7 @@ pub(crate) struct Sandbox(pub(crate) Selector);
 /// `{task_id}`: the caller's own name.
 pub(crate) struct TaskId(pub(crate) Selector);
 
-/// `{sandbox_id}` where only an id will do.
+/// `{sandbox_id}` where a task speaks for itself: only an id will do, and of what is none no token is the task's.
 pub(crate) struct Id(pub(crate) SandboxId);
 
 impl FromRequestParts<Api> for Sandbox {
@@ -49,7 +49,8 @@ impl FromRequestParts<Api> for Id {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        segment(parts, api).await?.parse().map(Self).map_err(|_| ApiError::not_found())
+        let id = segment(parts, api).await.ok().and_then(|text| text.parse().ok());
+        id.map(Self).ok_or_else(|| Error::ForeignTask.into())
     }
 }
 

@@ -45,6 +45,16 @@ fn it_exits_on_time_when_the_api_refuses_or_talks_nonsense() {
     assert!(stub.seen.try_iter().count() >= 2);
 }
 
+/// So the API answers once the sandbox's row is gone.
+#[test]
+fn it_exits_on_time_when_its_token_opens_nothing() {
+    let stub = Stub::start(|_| (401, says("null").1));
+    let mut sidecar = deadline(&in_millis(900), &stub.url());
+    assert_eq!(stub.next().authorization.as_deref(), Some("Bearer hush"));
+    assert_eq!(sidecar.code(), 124);
+    assert!((millis(850)..millis(3_000)).contains(&sidecar.age()), "{:?}", sidecar.age());
+}
+
 #[test]
 fn it_sleeps_while_there_is_nobody_to_ask() {
     let mut sidecar = Sidecar::start(&["deadline"], &[("MODBOX_EXPIRES_AT_MS", &in_millis(1_500))]);

@@ -17,7 +17,7 @@ pub(super) struct Guarded;
 /// Of every operation that somebody's workspace or role keeps from.
 pub(super) struct Forbidden;
 
-/// Of every operation on one sandbox.
+/// Of every operation of a user's on one sandbox.
 pub(super) struct NotFound;
 
 /// Of every operation that reads a body.

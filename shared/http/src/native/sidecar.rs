@@ -6,11 +6,7 @@ use modbox_sandbox::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    envelope::ErrorResponse,
-    refusals::{Guarded, NotFound},
-    wire::iso,
-};
+use super::{envelope::ErrorResponse, refusals::Guarded, wire::iso};
 use crate::{auth::TaskToken, error::ApiError, path::Id};
 
 /// When a sandbox ends by itself, as of now.
@@ -35,7 +31,7 @@ pub(super) struct ReadyResponse {
 #[utoipa::path(
     get, path = "/sandboxes/{sandbox_id}/deadline", operation_id = "get_deadline", tag = "tasks",
     params(Id),
-    responses((status = 200, description = "its deadline", body = DeadlineResponse), Guarded, NotFound),
+    responses((status = 200, description = "its deadline", body = DeadlineResponse), Guarded),
     security(("taskToken" = [])),
 )]
 pub(super) async fn deadline(
@@ -59,7 +55,7 @@ pub(super) async fn deadline(
             status = 409, body = ErrorResponse,
             description = "`sandbox_not_ready`: the task is not recorded yet, try again; or the sandbox is over",
         ),
-        Guarded, NotFound,
+        Guarded,
     ),
     security(("taskToken" = [])),
 )]
