@@ -1,6 +1,10 @@
 //! What goes wrong says what to do.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::Command,
+    sync::{Arc, Mutex},
+};
 
 use crate::world::{World, bare, run};
 
@@ -75,4 +79,50 @@ async fn a_profile_leads_to_aws_by_itself() {
     let mut command = bare(world.home.path(), &flags);
     let said = run(command.env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any"));
     assert!(said.ok && said.stdout.contains("ann"), "{said:?}");
+}
+
+/// An STS that lets anybody take any role, and tells how each request was signed.
+async fn sts() -> (String, Arc<Mutex<Vec<String>>>) {
+    const ANSWER: &str = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>any</AccessKeyId>\
+        <SecretAccessKey>any</SecretAccessKey><SessionToken>any</SessionToken>\
+        <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+    let signatures = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&signatures);
+    let router = axum::Router::new().fallback(async move |headers: axum::http::HeaderMap| {
+        seen.lock().unwrap().push(headers["authorization"].to_str().unwrap().to_owned());
+        ANSWER
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, signatures)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_assumes_a_role_has_its_region_for_that_too() {
+    let world = World::start().await;
+    let (sts, signatures) = sts().await;
+    let folder = world.home.path().join(".aws");
+    fs::create_dir(&folder).unwrap();
+    let profiles = format!(
+        "[profile own]\naws_access_key_id = any\naws_secret_access_key = any\n\
+         [profile ops]\nrole_arn = arn:aws:iam::123456789012:role/ops\nsource_profile = own\n\
+         region = eu-north-1\nendpoint_url = {}\n",
+        world.endpoint()
+    );
+    fs::write(folder.join("config"), profiles).unwrap();
+    world.json(&["user", "create", "ann"]);
+    let said = ["user", "list", "--profile", "ops"];
+    for (arguments, environment, region) in [
+        (said.to_vec(), None, "eu-north-1"),
+        (said.to_vec(), Some("eu-west-1"), "eu-west-1"),
+        ([&said[..], &["--region", "us-west-2"]].concat(), Some("eu-west-1"), "us-west-2"),
+    ] {
+        let mut command = bare(world.home.path(), &arguments);
+        command.env("AWS_ENDPOINT_URL_STS", &sts).envs(environment.map(|name| ("AWS_REGION", name)));
+        let listed = run(&mut command);
+        assert!(listed.ok && listed.stdout.contains("ann"), "{listed:?}");
+        let signature = signatures.lock().unwrap().pop().unwrap();
+        assert!(signature.contains(&format!("/{region}/sts/")), "{signature}");
+    }
 }

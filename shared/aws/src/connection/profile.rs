@@ -1,7 +1,11 @@
 //! Connecting as the AWS CLI does: from the environment, profiles, SSO, roles.
 
 use aws_config::{
-    BehaviorVersion, SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    BehaviorVersion, SdkConfig,
+    environment::EnvironmentVariableRegionProvider,
+    meta::region::RegionProviderChain,
+    profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider},
+    provider_config::ProviderConfig,
 };
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::config::{
@@ -59,20 +63,34 @@ fn without_credentials(place: &Place, error: &CredentialsError) -> NotConfigured
 
 async fn load(place: &Place, http: &SharedHttpClient) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
-    if let Some(region) = &place.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
+    let mut region = place.region.clone().map(Region::new);
     if let Some(profile) = &place.profile {
-        // The chain would look into the environment first. Who names a profile means it.
-        let provider = ProviderConfig::without_region()
-            .with_http_client(http.clone())
-            .with_region(place.region.clone().map(Region::new));
-        let credentials =
-            ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
+        let provider = ProviderConfig::without_region().with_http_client(http.clone());
+        if region.is_none() {
+            region = region_with(profile, &provider).await;
+        }
+        // The chain would look into the environment first. Who names a profile means it. The region is that in which a
+        // role is assumed.
+        let credentials = ProfileFileCredentialsProvider::builder()
+            .configure(&provider.with_region(region.clone()))
+            .profile_name(profile)
+            .build();
         loader =
             loader.profile_name(profile).credentials_provider(SharedCredentialsProvider::new(credentials));
     }
+    if let Some(region) = region {
+        loader = loader.region(region);
+    }
     loader.load().await
+}
+
+/// As the AWS CLI has it: the environment's, or else the profile's.
+async fn region_with(profile: &str, provider: &ProviderConfig) -> Option<Region> {
+    let of_profile = ProfileFileRegionProvider::builder().configure(provider).profile_name(profile).build();
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(of_profile)
+        .region()
+        .await
 }
 
 impl Endpoints {
