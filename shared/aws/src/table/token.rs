@@ -2,20 +2,17 @@
 
 use std::fmt;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use modbox_sandbox::{Timestamp, UserId, WorkspaceId};
 
 use super::{
     Table,
-    attributes::{Item, Reader, Writer, key_of, number},
+    attributes::{Item, Reader, Writer, number},
     create::{cancellation_reasons, failed_condition, transaction_error},
     index::TOKENS,
     malformed,
     row::CREATED,
     text,
-    user::none_if_absent,
 };
 use crate::{Error, hash::sha256_hex};
 
@@ -142,18 +139,7 @@ impl Table {
 
     /// Revokes a token for good, and tells what it is; the first revocation's time stays. None if there is none.
     pub async fn revoke_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<Token>, Error> {
-        let answer = self
-            .client
-            .update_item()
-            .table_name(&*self.name)
-            .set_key(Some(key_of(&hash.key())))
-            .condition_expression("attribute_exists(pk)")
-            .update_expression("SET revoked_at = if_not_exists(revoked_at, :now)")
-            .expression_attribute_values(":now", number(now.millis()))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await;
-        let item = none_if_absent(answer)?.and_then(|answer| answer.attributes);
+        let item = self.revoke(&hash.key(), now).await?;
         item.map(|item| Token::read(&self.name, &item)).transpose()
     }
 }

@@ -1,10 +1,9 @@
 //! Users, each with the workspace that was made for them.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::{UpdateItemError, UpdateItemOutput},
+    operation::update_item::UpdateItemError,
     types::{ReturnValue, Update},
 };
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use modbox_sandbox::{Timestamp, UserId, WorkspaceId};
 
 use super::{
@@ -67,19 +66,30 @@ impl Table {
 
     /// Marks a user as revoked, who then gets no further token; the first revocation's time stays. None if there is none.
     pub async fn revoke_user(&self, id: &UserId, now: Timestamp) -> Result<Option<User>, Error> {
+        let item = self.revoke(&key(id), now).await?;
+        item.map(|item| User::read(&self.name, &item)).transpose()
+    }
+
+    /// Marks a user or a token as revoked, and answers the item; the first revocation's time stays. None if there is none.
+    pub(super) async fn revoke(&self, key: &str, now: Timestamp) -> Result<Option<Item>, Error> {
         let answer = self
             .client
             .update_item()
             .table_name(&*self.name)
-            .set_key(Some(key_of(&key(id))))
+            .set_key(Some(key_of(key)))
             .condition_expression("attribute_exists(pk)")
             .update_expression("SET revoked_at = if_not_exists(revoked_at, :now)")
             .expression_attribute_values(":now", number(now.millis()))
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        let item = none_if_absent(answer)?.and_then(|answer| answer.attributes);
-        item.map(|item| User::read(&self.name, &item)).transpose()
+        match answer {
+            Ok(answer) => Ok(answer.attributes),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(classify("UpdateItem", error)),
+            },
+        }
     }
 
     /// Adds to the count of the tokens of a user who is there and not revoked.
@@ -92,19 +102,6 @@ impl Table {
             .expression_attribute_values(":added", number(added))
             .build()
             .map_err(|error| malformed("TransactWriteItems", &error))
-    }
-}
-
-/// The answer to an update whose only condition is that the item exists.
-pub(super) fn none_if_absent(
-    answer: Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>>,
-) -> Result<Option<UpdateItemOutput>, Error> {
-    match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-            _ => Err(classify("UpdateItem", error)),
-        },
     }
 }
 
