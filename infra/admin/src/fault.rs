@@ -71,17 +71,10 @@ impl Fault {
                 "look at the credentials and what they allow",
             ),
             Aws::Unavailable { operation, message } => Self::known(
-                format_args!("AWS did not answer {operation}: {}", without_types(message)),
+                format_args!("AWS did not answer {operation}: {message}"),
                 "look at --endpoint-url and the network, and do it again",
             ),
             error => Self::Other(error.to_string()),
         }
     }
-}
-
-/// The SDK shows its own types behind the causes, in parentheses.
-fn without_types(message: &str) -> &str {
-    let types = ["DispatchFailure", "TimeoutError", "ServiceError", "ResponseError", "ConstructionFailure"];
-    let begin = types.iter().filter_map(|name| message.find(&format!(" ({name}("))).min();
-    begin.and_then(|at| message.get(..at)).unwrap_or(message)
 }

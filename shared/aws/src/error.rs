@@ -44,14 +44,23 @@ const THROTTLES: [&str; 9] = [
     "TransactionInProgressException",
 ];
 
+/// What an error says and what its causes say, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let said: Vec<String> = causes.map(ToString::to_string).collect();
+    let mut lines: Vec<&str> = said.iter().flat_map(|text| text.lines()).map(str::trim).collect();
+    // Layers of the SDK repeat each other.
+    lines.dedup();
+    lines.join(": ")
+}
+
 /// Sorts a failed call: only a 4xx that is no throttle is a definite no.
 pub(crate) fn classify<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(refusal) = &error else {
-        let message = aws_smithy_types::error::display::DisplayErrorContext(&error).to_string();
-        return Error::Unavailable { operation, message };
+        return Error::Unavailable { operation, message: with_causes(&error) };
     };
     let code = refusal.err().code().unwrap_or("unknown").to_owned();
     let message = refusal.err().message().unwrap_or("no message").to_owned();
@@ -63,4 +72,22 @@ where
         return Error::Unavailable { operation, message: format!("{code}: {message}") };
     }
     Error::Refused { operation, code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::operation::get_item::GetItemError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    #[test]
+    fn what_got_no_answer_tells_its_causes_and_no_type_of_the_sdk() {
+        let io = std::io::Error::other("connection refused\nby peer");
+        let failure = SdkError::<GetItemError, _>::dispatch_failure(ConnectorError::io(io.into()));
+        assert_eq!(
+            classify("GetItem", failure).to_string(),
+            "GetItem got no answer to rely on: dispatch failure: io error: connection refused: by peer"
+        );
+    }
 }

@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::config::{
 use aws_types::service_config::ServiceConfigKey;
 
 use super::{Connection, Endpoints};
+use crate::error::with_causes;
 
 /// What is said in so many words of where AWS is; the rest is as the machine is configured.
 #[derive(Clone, Debug, Default)]
@@ -55,10 +56,7 @@ fn without_credentials(place: &Place, error: &CredentialsError) -> NotConfigured
             }
         });
     }
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    let on_one_line: Vec<&str> = causes.iter().flat_map(|cause| cause.lines()).map(str::trim).collect();
-    NotConfigured::Credentials(on_one_line.join(": "))
+    NotConfigured::Credentials(with_causes(error))
 }
 
 async fn load(place: &Place, http: &SharedHttpClient) -> SdkConfig {
