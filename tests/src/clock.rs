@@ -8,7 +8,7 @@ pub struct TestClock {
 }
 
 /// 2027-01-15T08:00:00Z.
-const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 impl TestClock {
     /// Reads 2027-01-15T08:00:00Z now.

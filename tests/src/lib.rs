@@ -20,6 +20,7 @@ mod client;
 mod clock;
 mod faults;
 mod ids;
+pub mod sim;
 mod world;
 
 pub use builder::Builder;

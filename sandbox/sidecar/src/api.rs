@@ -18,7 +18,7 @@ pub(crate) struct Api {
 
 /// When the sandbox ends, as the API says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deadline {
+pub enum Deadline {
     At(Timestamp),
     Never,
 }
@@ -49,7 +49,7 @@ impl Api {
             return None;
         }
         let body = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().ok()?;
-        deadline_in(&body)
+        Deadline::read(&body)
     }
 
     /// Tells that the sandbox answers. To be repeated while [`Report::Again`].
@@ -85,13 +85,15 @@ fn report_for(status: u16) -> Report {
     }
 }
 
-/// Only a null that is really there means never.
-fn deadline_in(body: &[u8]) -> Option<Deadline> {
-    let answer: Value = serde_json::from_slice(body).ok()?;
-    match answer.get("expires_at_unix_ms")? {
-        Value::Null => Some(Deadline::Never),
-        Value::Number(millis) => millis.as_i64().map(Timestamp::from_millis).map(Deadline::At),
-        _ => None,
+impl Deadline {
+    /// Reads an answer of the API. Only a null that is really there means never.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let answer: Value = serde_json::from_slice(body).ok()?;
+        match answer.get("expires_at_unix_ms")? {
+            Value::Null => Some(Self::Never),
+            Value::Number(millis) => millis.as_i64().map(Timestamp::from_millis).map(Self::At),
+            _ => None,
+        }
     }
 }
 
@@ -101,13 +103,13 @@ mod tests {
 
     #[test]
     fn only_a_null_that_is_there_means_never() {
-        assert_eq!(deadline_in(br#"{"expires_at_unix_ms":null}"#), Some(Deadline::Never));
+        assert_eq!(Deadline::read(br#"{"expires_at_unix_ms":null}"#), Some(Deadline::Never));
         let at = Deadline::At(Timestamp::from_millis(5));
-        assert_eq!(deadline_in(br#"{"expires_at":"x","expires_at_unix_ms":5}"#), Some(at));
+        assert_eq!(Deadline::read(br#"{"expires_at":"x","expires_at_unix_ms":5}"#), Some(at));
         for other in
             ["{}", "null", "[]", "", r#"{"expires_at_unix_ms":"5"}"#, r#"{"expires_at_unix_ms":1e99}"#]
         {
-            assert_eq!(deadline_in(other.as_bytes()), None, "{other}");
+            assert_eq!(Deadline::read(other.as_bytes()), None, "{other}");
         }
     }
 

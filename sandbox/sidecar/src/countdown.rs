@@ -20,14 +20,14 @@ const SHORTEST_AFTER_ANSWER: Duration = Duration::from_secs(1);
 /// together do not ask together; a life that is shorter from the start asks at once. An answer is good for half of
 /// the time that is left, since an extension may come after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Countdown {
+pub struct Countdown {
     expires_at: Option<Timestamp>,
     ask_at: Option<Timestamp>,
     jitter: Duration,
 }
 
 impl Countdown {
-    pub(crate) fn new(expires_at: Option<Timestamp>, now: Timestamp, id: &str) -> Self {
+    pub fn new(expires_at: Option<Timestamp>, now: Timestamp, id: &str) -> Self {
         let jitter = jitter(id);
         let ask_at = expires_at.map(|at| match at.since(now) {
             left if left < ASK_BEFORE => now,
@@ -36,12 +36,12 @@ impl Countdown {
         Self { expires_at, ask_at, jitter }
     }
 
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+    pub fn is_over(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
     /// Whether to ask now. Once it says so it says no until the question is answered or given up.
-    pub(crate) fn ask(&mut self, now: Timestamp) -> bool {
+    pub fn ask(&mut self, now: Timestamp) -> bool {
         let due = self.ask_at.is_some_and(|at| at <= now);
         if due {
             self.ask_at = None;
@@ -50,7 +50,7 @@ impl Countdown {
     }
 
     /// Takes what came back: a deadline holds from now on, in the past too; nothing changes nothing.
-    pub(crate) fn answered(&mut self, answer: Option<Deadline>, now: Timestamp) {
+    pub fn answered(&mut self, answer: Option<Deadline>, now: Timestamp) {
         match answer {
             Some(Deadline::At(at)) => {
                 self.expires_at = Some(at);
@@ -70,7 +70,7 @@ impl Countdown {
     }
 
     /// How long there is nothing to do, unless the clock is set.
-    pub(crate) fn idle(&self, now: Timestamp) -> Duration {
+    pub fn idle(&self, now: Timestamp) -> Duration {
         let moments = [self.expires_at, self.ask_at];
         moments.into_iter().flatten().map(|at| at.since(now)).min().unwrap_or(Duration::MAX)
     }

@@ -19,6 +19,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
+pub use api::Deadline;
+pub use countdown::Countdown;
 pub use modbox_tree as tree;
 pub use supervise::{
     ContainerSpec, Ending, LOG_LIMIT, LogLine, ReportLine, Stream, TaskSpec, UnreadableLine, Variables,

@@ -48,12 +48,13 @@ impl Mapping {
         }
     }
 
-    pub(super) fn wants(&self, record: &StreamRecord) -> bool {
+    /// Whether the record passes a filter.
+    pub fn wants(&self, record: &StreamRecord) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(&record.event))
     }
 
-    /// The same in every run: the hasher has fixed keys.
-    pub(super) fn shard_of(&self, key: &str) -> usize {
+    /// The shard of an item's records. The same in every run: the hasher has fixed keys.
+    pub fn shard_of(&self, key: &str) -> usize {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let shards = u64::try_from(self.shards.max(1)).unwrap_or(1);
@@ -63,7 +64,7 @@ impl Mapping {
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub enum Outcome {
     Done,
     /// The function names records that failed; this is the place of the first. What comes after it is repeated too.
     FailedFrom(usize),
@@ -73,7 +74,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// Reads the answer of a function that reports its batch item failures.
-    pub(super) fn of(answer: &Value, sequences: &[String]) -> Self {
+    pub fn of(answer: &Value, sequences: &[String]) -> Self {
         let failures = answer.get("batchItemFailures").and_then(Value::as_array);
         let place = |failure: &Value| {
             let id = failure.get("itemIdentifier").and_then(Value::as_str)?;

@@ -1,24 +1,22 @@
 //! A deployed stack in one process: the table, the functions, and what calls them.
 
+mod deployed;
 mod filters;
 mod settings;
 mod table;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
 use futures::future::BoxFuture;
-use modbox_aws::{Connection, bus::Bus as EventBus, queue::DeadLetters, table::Table, tasks::Tasks};
-use modbox_control::{
-    Admin, AdminError, Api, Control, Keys, Launcher, Observer, Reaper,
-    settings::{Environment, InvalidSetting},
-};
+use modbox_aws::table::Table;
+use modbox_control::{Admin, AdminError, Keys, settings::InvalidSetting};
 use modbox_sandbox::{Clock, Ids};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use deployed::Deployed;
 pub use settings::variables;
 pub use table::ensure as ensure_table;
 
@@ -28,10 +26,7 @@ use crate::{
     cloud::{Cloud, Gate, Service},
     dynamo::{Dynamo, StorageError},
     ecs::{self, Ecs, Engine},
-    logs::Logs,
-    plumbing::{
-        self, Handler, Running, events::Events, handler, mapping::Mapping, pump::Pump, schedule::Schedule,
-    },
+    plumbing::{self, Running, events::Events, handler, pump::Pump, schedule::Schedule},
     queue::{self, Queue},
 };
 
@@ -79,7 +74,7 @@ pub struct Stack {
     pub table: Table,
     /// Who may call: users and their tokens.
     pub admin: Admin,
-    api: Api,
+    router: Router,
     pump: Pump,
     sweep: Schedule,
     schedule: Running,
@@ -111,66 +106,46 @@ impl Service for Ecs {
 
 impl Stack {
     /// Makes the table if it is not there, and starts everything that calls the functions.
-    pub fn start(mut parts: Parts) -> Result<Self, StartError> {
-        ensure_table(&parts.dynamo)?;
-        let sources = || (Arc::clone(&parts.clock), Arc::clone(&parts.ids));
-        let (changes, changed) = mpsc::unbounded_channel();
-        let ecs = Ecs::new(parts.ecs.clone(), Arc::clone(&parts.engine), sources(), changes);
-        if let Some(memory) = parts.memory.take() {
-            ecs.resume(memory)?;
-        }
-        let bus = Arc::new(Bus::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let queue = Arc::new(Queue::new(Arc::clone(&parts.clock), Arc::clone(&parts.ids)));
-        let logs = Logs::new(LOG_GROUP, Arc::clone(&parts.engine), Arc::clone(&parts.clock));
-        let services: [Arc<dyn Service>; 5] = [
-            Arc::clone(&parts.dynamo) as _,
-            Arc::new(ecs.clone()),
-            Arc::clone(&bus) as _,
-            Arc::clone(&queue) as _,
-            Arc::new(logs),
-        ];
-        let cloud = Cloud::behind(Arc::clone(&parts.gate), services);
-        let settings: HashMap<_, _> = variables(&parts.ecs.cluster, parts.retention).into_iter().collect();
-        let setting = |name: &str| settings.get(name).cloned();
-        let functions = Functions { cloud: &cloud, parts: &parts, env: Environment(&setting) };
-
-        let stream = parts.dynamo.stream(TABLE);
-        let reaper = functions.reaper()?;
-        let mappings = vec![
-            Mapping::new("launcher", filters::launcher()?, functions.launcher()?),
-            Mapping::new("reaper", filters::reaper()?, Arc::clone(&reaper)),
-        ];
-        let schedule = Schedule {
-            name: "modbox-reaper".to_owned(),
-            period: parts.tick,
-            function: reaper,
-            clock: Arc::clone(&parts.clock),
-            ids: Arc::clone(&parts.ids),
-        };
+    pub fn start(parts: Parts) -> Result<Self, StartError> {
+        let ttl = expire_items(&parts);
+        let Deployed {
+            cloud,
+            dynamo,
+            ecs,
+            bus,
+            queue,
+            table,
+            admin,
+            router,
+            mappings,
+            schedule,
+            observer,
+            changed,
+        } = Deployed::new(parts)?;
         let (events, delivered) = mpsc::unbounded_channel();
         let forward = CancellationToken::new();
         tokio::spawn(forward_until(forward.clone(), changed, events));
         Ok(Self {
-            api: functions.api()?,
-            table: functions.table("local"),
-            admin: Admin::new(functions.control("local")),
-            pump: Pump::start(stream, mappings),
+            pump: Pump::start(dynamo.stream(TABLE), mappings),
             schedule: schedule.clone().start(),
             sweep: schedule,
-            ttl: expire_items(&parts).start(),
-            observer: plumbing::events::start(delivered, functions.observer()?),
+            ttl: ttl.start(),
+            observer: plumbing::events::start(delivered, observer),
             forward,
+            router,
+            table,
+            admin,
             ecs,
             bus,
             queue,
-            dynamo: Arc::clone(&parts.dynamo),
+            dynamo,
             cloud,
         })
     }
 
     /// The API, as the `api` function serves it.
     pub fn router(&self) -> Router {
-        modbox_http::router(self.api.clone())
+        self.router.clone()
     }
 
     /// Lets a user in with an API token, beside the tokens that the user has.
@@ -262,73 +237,5 @@ async fn forward_until(
         if to.send(event).is_err() {
             return;
         }
-    }
-}
-
-/// The functions, each on a connection of its own, so that the cloud can tell their calls apart.
-struct Functions<'a> {
-    cloud: &'a Arc<Cloud>,
-    parts: &'a Parts,
-    env: Environment<'a>,
-}
-
-impl Functions<'_> {
-    fn connection(&self, caller: &str) -> Connection {
-        Connection::through(SharedHttpClient::new(self.cloud.connector(caller)))
-    }
-
-    fn table(&self, caller: &str) -> Table {
-        Table::new(&self.connection(caller), TABLE, self.parts.retention)
-    }
-
-    fn control(&self, caller: &str) -> Control {
-        Control::new(self.table(caller), Arc::clone(&self.parts.clock), Arc::clone(&self.parts.ids))
-    }
-
-    fn tasks(&self, caller: &str) -> Result<Tasks, InvalidSetting> {
-        self.env.tasks(&self.connection(caller))
-    }
-
-    fn bus(&self, caller: &str) -> Result<EventBus, InvalidSetting> {
-        self.env.bus(&self.connection(caller))
-    }
-
-    fn dead_letters(&self, caller: &str) -> Result<DeadLetters, InvalidSetting> {
-        self.env.dead_letters(&self.connection(caller))
-    }
-
-    fn api(&self) -> Result<Api, InvalidSetting> {
-        let keys = self.parts.keys.clone();
-        let logs = self.env.logs(&self.connection("api"));
-        Ok(Api::new(self.control("api"), keys, self.env.sandbox_url()?, self.env.default_image()?, logs))
-    }
-
-    fn launcher(&self) -> Result<Handler, InvalidSetting> {
-        const NAME: &str = "launcher";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
-        let launcher = Launcher::new(self.control(NAME), tasks, bus, dead_letters, self.parts.keys.clone());
-        Ok(handler(move |event| {
-            let launcher = launcher.clone();
-            async move { launcher::handler(&launcher, event).await.map_err(|error| error.to_string()) }
-        }))
-    }
-
-    fn reaper(&self) -> Result<Handler, InvalidSetting> {
-        const NAME: &str = "reaper";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
-        let app = reaper::App::new(Reaper::new(self.control(NAME), tasks, bus, dead_letters));
-        Ok(handler(move |event| {
-            let app = app.clone();
-            async move { reaper::handler(&app, event).await.map_err(|error| error.to_string()) }
-        }))
-    }
-
-    fn observer(&self) -> Result<Handler, InvalidSetting> {
-        const NAME: &str = "observer";
-        let observer = Observer::new(self.control(NAME), self.bus(NAME)?, self.env.stack()?);
-        Ok(handler(move |event| {
-            let observer = observer.clone();
-            async move { observer::handler(&observer, event).await.map_err(|error| error.to_string()) }
-        }))
     }
 }

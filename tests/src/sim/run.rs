@@ -1,0 +1,192 @@
+//! One run of a plan.
+
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use modbox_control::Keys;
+use modbox_local::{
+    dynamo::Dynamo,
+    ecs::{self, Timings},
+    stack::{Deployed, Parts},
+};
+use modbox_sandbox::{Clock, Ids};
+use tokio::{task::JoinHandle, time::sleep};
+
+use super::{
+    checks::{Checks, ENVIRONMENT_SECRET},
+    choice::{Choices, Kind, Made, Plan},
+    clients::Clients,
+    delivery::Deliveries,
+    figures::Figures,
+    indexes::Indexes,
+    invocation::SkewedClock,
+    log,
+    mutant::{Mutant, Tampering},
+    network::{Network, Wire},
+    tasks::Tasks,
+    trace::Trace,
+};
+use crate::{SeededIds, TestClock};
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The first thing that was not as it must be.
+    pub violation: Option<String>,
+    /// The decisions that were not the plain one: with the seed, all it takes to run it again.
+    pub made: Made,
+    pub figures: Figures,
+    pub trace: String,
+    /// The calls of AWS that a fault might have met, in their order.
+    pub points: Vec<String>,
+}
+
+/// The schedule's period.
+const TICK: Duration = Duration::from_secs(60);
+/// After how many ticks without a fault everything has to be at rest: 5 minutes until a launch has failed, 10 until a
+/// task that ECS does not know is given up, and what follows from both.
+const TICKS_TO_REST: u64 = 25;
+/// How long ended sandboxes are kept.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Runs the plan, on a cloud with this bug if any, and tells what came of it.
+pub fn run(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime of one thread can be made");
+    // The AWS SDK draws its jitter and its request tokens from here.
+    fastrand::seed(plan.seed);
+    runtime.block_on(simulate(plan, mutant))
+}
+
+async fn simulate(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
+    let world = Simulation::start(plan, mutant).await;
+    let _log = log::watched(&world.network.checks);
+    world.play().await;
+    world.outcome()
+}
+
+struct Simulation {
+    network: Arc<Network>,
+    deliveries: Deliveries,
+    clients: Clients,
+    background: Vec<JoinHandle<()>>,
+}
+
+impl Simulation {
+    async fn start(plan: &Plan, mutant: Option<Mutant>) -> Self {
+        let clock = Arc::new(TestClock::start());
+        let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(plan.seed));
+        let network = Arc::new(Network {
+            choices: Choices::new(plan.clone()),
+            checks: Checks::default(),
+            trace: Trace::default(),
+            clock: Arc::clone(&clock),
+            indexes: Indexes::default(),
+            tampering: Tampering::new(mutant),
+            calls: AtomicU64::new(0),
+            points: Mutex::default(),
+            services: OnceLock::new(),
+        });
+        let pace = match network.choices.decide(Kind::Task, "ecs.pace", &[1]) {
+            0 => Duration::from_millis(15),
+            _ => Duration::from_secs(2),
+        };
+        let tasks = Tasks::new(&network, pace);
+        let engine = tasks.engine();
+        let dynamo =
+            Dynamo::in_memory_with_clock(Arc::clone(&clock) as _).expect("a database in memory opens");
+        let deployed = Deployed::new(Parts {
+            dynamo: Arc::new(dynamo),
+            engine: Arc::new(engine.clone()),
+            ecs: ecs::Settings { timings: Timings::each(pace), ..ecs::Settings::default() },
+            memory: None,
+            clock: Arc::new(SkewedClock(clock)) as Arc<dyn Clock>,
+            keys: Keys::generate("k1", [ids.random(), ids.random()]).parse().expect("a key can be read"),
+            ids: Arc::clone(&ids),
+            retention: RETENTION,
+            tick: TICK,
+            ttl_sweep: TICK,
+            gate: Arc::new(Wire(Arc::clone(&network))),
+        });
+        let deployed = deployed.expect("a stack in memory can be made");
+        let _ = network.services.set((Arc::clone(&deployed.dynamo), deployed.ecs.clone()));
+        tasks.connect(deployed.router.clone(), engine);
+        Self::over(network, deployed, ids.as_ref()).await
+    }
+
+    async fn over(network: Arc<Network>, deployed: Deployed, ids: &dyn Ids) -> Self {
+        let tokens = ["ann", "bob"].map(|_| format!("mbx_{:032x}", ids.random()));
+        for (user, token) in ["ann", "bob"].iter().zip(&tokens) {
+            network.checks.secret(token);
+            deployed.admin.admit(user, token, "simulated").await.expect("a token can be stored");
+        }
+        network.checks.secret(ENVIRONMENT_SECRET);
+        let deliveries = Deliveries::new(&network);
+        let clients = Clients::new(&network, &deliveries, &deployed.router, &tokens);
+        let Deployed { dynamo, mappings, schedule, observer, changed, .. } = deployed;
+        let background = vec![
+            tokio::spawn(deliveries.clone().stream(Arc::clone(&dynamo), mappings)),
+            tokio::spawn(deliveries.clone().events(changed, observer)),
+            tokio::spawn(deliveries.clone().schedule(schedule)),
+            tokio::spawn(deliveries.clone().expire(dynamo)),
+        ];
+        Self { network, deliveries, clients, background }
+    }
+
+    async fn play(&self) {
+        self.clients.act().await;
+        self.network.choices.calm_down();
+        self.network.note(|| "nothing fails any more".to_owned());
+        if !self.come_to_rest("what was done").await {
+            return;
+        }
+        self.clients.destroy_all().await;
+        if self.come_to_rest("what was destroyed").await {
+            self.clients.reuse_names().await;
+        }
+    }
+
+    /// Lets time pass until all is at rest; says whether it is.
+    async fn come_to_rest(&self, after: &str) -> bool {
+        let checks = &self.network.checks;
+        for ticks in 0..TICKS_TO_REST {
+            if checks.violation().is_some() {
+                return false;
+            }
+            // Between two ticks.
+            sleep(TICK).await;
+            if self.deliveries.is_idle() && checks.unsettled().is_empty() {
+                checks.rested(ticks + 1);
+                checks.look(self.network.now());
+                checks.at_rest();
+                return checks.violation().is_none();
+            }
+        }
+        let waits = checks.unsettled().join("; ");
+        checks.fail(|| format!("{after} is not at rest after {TICKS_TO_REST} ticks: {waits}"));
+        false
+    }
+
+    fn outcome(self) -> Outcome {
+        let Self { network, background, .. } = self;
+        for task in background {
+            task.abort();
+        }
+        let made = network.choices.made();
+        let faults = u64::try_from(made.len()).unwrap_or(u64::MAX);
+        let calls = network.calls.load(Ordering::Relaxed);
+        let points = network.points.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Outcome {
+            violation: network.checks.violation(),
+            figures: Figures { calls, faults, ..network.checks.figures() },
+            trace: network.trace.text(),
+            points,
+            made,
+        }
+    }
+}

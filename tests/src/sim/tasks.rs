@@ -1,0 +1,160 @@
+//! What the simulated tasks do, and their sidecars.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::Router;
+use modbox_local::ecs::{Launch, StartError};
+use modbox_sandbox::{Timestamp, contract};
+use modbox_sidecar::{Countdown, Deadline};
+use tokio::time::{sleep, timeout};
+
+use super::{choice::Kind, invocation::Invocation, network::Network};
+use crate::{Client, OnStop, Script, Simulated, Start};
+
+/// How long a simulated sidecar waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What a decision about a task may delay: ECS gives up a start only when it is told to.
+const FELT: Duration = Duration::from_secs(60);
+
+/// The engine of a run. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    network: Arc<Network>,
+    launched: Arc<AtomicU32>,
+    /// How long ECS takes from each state to the next.
+    pace: Duration,
+    inside: Arc<OnceLock<(Router, Simulated)>>,
+}
+
+impl Tasks {
+    pub fn new(network: &Arc<Network>, pace: Duration) -> Self {
+        let (launched, inside) = (Arc::default(), Arc::default());
+        Self { network: Arc::clone(network), launched, pace, inside }
+    }
+
+    pub fn engine(&self) -> Simulated {
+        let tasks = self.clone();
+        Simulated::new(move |launch| tasks.script(launch))
+    }
+
+    /// Lets the sidecars reach the API, and end themselves.
+    pub fn connect(&self, router: Router, engine: Simulated) {
+        let _ = self.inside.set((router, engine));
+    }
+
+    fn script(&self, launch: &Launch) -> Script {
+        let number = self.launched.fetch_add(1, Ordering::Relaxed) + 1;
+        let decide = |what: &str, weights: &[u32]| {
+            self.network.decide(Kind::Task, &format!("task{number}.{what}"), weights, FELT)
+        };
+        let sidecar = Sidecar::of(launch, contract::DEADLINE, number).filter(|it| it.expires_at.is_some());
+        let (start, ready) = (decide("start", &[4, 2, 1, 2]), decide("ready", &[3, 1]));
+        let obeys = decide("deadline", &[1]) == 0;
+        self.network.checks.launched(&launch.task_arn, (obeys, self.pace * 2));
+        let starts = match start {
+            0 => Start::After(Duration::from_millis(40)),
+            1 => Start::After(Duration::from_secs(3)),
+            2 => Start::After(Duration::from_secs(45)),
+            3 => Start::Never,
+            _ => Start::Fails(StartError::new("CannotPullContainerError: no such image")),
+        };
+        let mut script = Script::default().start(starts.clone());
+        let ready = match ready {
+            0 => Some(Duration::from_millis(10)),
+            1 => Some(Duration::from_secs(8)),
+            _ => None,
+        };
+        if let Some(ready) = ready {
+            script = script.exit(contract::READY, ready, 0);
+            if let (Some(teller), Start::After(start)) =
+                (Sidecar::of(launch, contract::READY, number), &starts)
+            {
+                tokio::spawn(self.clone().tell(teller, *start + ready));
+            }
+        }
+        match decide("exit", &[2, 1, 1]) {
+            0 => {}
+            1 => script = script.exit(contract::MAIN, Duration::from_secs(1), 0),
+            2 => script = script.exit(contract::MAIN, Duration::from_secs(50), 1),
+            _ => script = script.exit(contract::MAIN, Duration::from_millis(5), 137),
+        }
+        if decide("sigterm", &[1]) == 1 {
+            script = script.on_stop(OnStop::Ignores);
+        }
+        if let (true, Some(sidecar), Start::After(start)) = (obeys, sidecar, starts) {
+            tokio::spawn(self.clone().mind(sidecar, launch.task_arn.clone(), start));
+        }
+        script
+    }
+
+    /// Tells the API that the sandbox answers, once, as the `ready` sidecar does before it exits.
+    async fn tell(self, sidecar: Sidecar, after: Duration) {
+        sleep(after).await;
+        let Some((router, _)) = self.inside.get() else { return };
+        let client = Client::new(router.clone()).with_token(&sidecar.token);
+        let invocation = Invocation::new(format!("task{}.ready", sidecar.number), 0);
+        let path = format!("/sandboxes/{}/ready", sidecar.id);
+        let told = invocation.run(client.post(&path, serde_json::json!({})));
+        // The other way by which it becomes known is that the container exits.
+        let _ = timeout(PATIENCE, told).await;
+    }
+
+    /// Does as the `deadline` sidecar does, by the sidecar's own countdown.
+    async fn mind(self, sidecar: Sidecar, task: String, start: Duration) {
+        sleep(start).await;
+        let Some((router, engine)) = self.inside.get() else { return };
+        let now = || self.network.now();
+        let mut countdown = Countdown::new(sidecar.expires_at, now(), &sidecar.id);
+        let mut asked = 0;
+        while engine.running().contains(&task) {
+            if countdown.is_over(now()) {
+                engine.end(&task, contract::DEADLINE, contract::EXPIRED_EXIT_CODE);
+                return;
+            }
+            if countdown.ask(now()) {
+                asked += 1;
+                let answer = self.ask(router, &sidecar, asked).await;
+                countdown.answered(answer, now());
+            } else {
+                sleep(countdown.idle(now()).clamp(Duration::from_millis(1), Duration::from_secs(1))).await;
+            }
+        }
+    }
+
+    async fn ask(&self, router: &Router, sidecar: &Sidecar, asked: u32) -> Option<Deadline> {
+        let client = Client::new(router.clone()).with_token(&sidecar.token);
+        let invocation = Invocation::new(format!("task{}.ask{asked}", sidecar.number), 0);
+        let path = format!("/sandboxes/{}/deadline", sidecar.id);
+        let answer = timeout(PATIENCE, invocation.run(client.get(&path))).await.ok().flatten()?;
+        answer.status.is_success().then(|| Deadline::read(&answer.body)).flatten()
+    }
+}
+
+/// What a sidecar of a task is told.
+#[derive(Clone, Debug)]
+struct Sidecar {
+    number: u32,
+    id: String,
+    token: String,
+    expires_at: Option<Timestamp>,
+}
+
+impl Sidecar {
+    fn of(launch: &Launch, container: &str, number: u32) -> Option<Self> {
+        let environment = &launch.container(container)?.environment;
+        let variable = |name: &str| environment.get(name).cloned();
+        let millis = variable(contract::EXPIRES_AT_MS).and_then(|text| text.parse().ok());
+        Some(Self {
+            number,
+            id: variable(contract::SANDBOX_ID)?,
+            token: variable(contract::TASK_TOKEN)?,
+            expires_at: millis.map(Timestamp::from_millis),
+        })
+    }
+}
