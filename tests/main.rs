@@ -1,6 +1,7 @@
 //! The product's tests, in one binary.
 
 mod api;
+mod check;
 mod docs;
 mod events;
 mod lifecycle;

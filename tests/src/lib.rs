@@ -16,6 +16,7 @@
 //! the AWS SDK stands the local cloud. Only the containers are simulated.
 
 mod builder;
+pub mod check;
 mod client;
 mod clock;
 mod faults;
