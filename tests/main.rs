@@ -5,4 +5,5 @@ mod check;
 mod docs;
 mod events;
 mod lifecycle;
+mod model;
 mod openapi;

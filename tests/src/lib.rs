@@ -21,6 +21,7 @@ mod client;
 mod clock;
 mod faults;
 mod ids;
+pub mod model;
 mod world;
 
 pub use builder::Builder;
