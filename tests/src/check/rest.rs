@@ -16,6 +16,12 @@ use super::{
 /// By then everything is at rest, or never will be: a running sandbox is compared with its task each hour.
 const HORIZON: Second = 4 * 60 * 60;
 
+const COMES_TO_REST: &str = "after faults stop, all comes to rest";
+/// No way to rest has so many steps.
+const LONGEST: usize = 5_000;
+/// How long the schedule may leave a task alone whose sandbox is over: SETTLE.
+const OVERDUE: Second = 3 * 60;
+
 /// What was found on the way: the invariant, and the way.
 pub(super) type Broken = (&'static str, Vec<(Step, World)>);
 
@@ -41,14 +47,17 @@ impl Rest {
         let mut way: Vec<(Step, World)> = Vec::new();
         loop {
             let world = way.last().map_or(start, |(_, world)| world);
+            if way.len() > LONGEST {
+                return Some((COMES_TO_REST, way));
+            }
             if !self.seen.insert((world.clone(), starts)) {
                 let is_circle = way.iter().rev().skip(1).any(|(_, earlier)| earlier == world);
-                return is_circle.then_some(("after faults stop, all comes to rest", way));
+                return is_circle.then_some((COMES_TO_REST, way));
             }
             let Some((step, next)) = next(rows, rules, world, starts) else {
                 return broken_at_rest(rows, world).map(|invariant| (invariant, way));
             };
-            let invariant = broken(rows, world, &next);
+            let invariant = broken(rows, world, &next).or_else(|| overdue(rows, world, &next));
             way.push((step, next));
             if let Some(invariant) = invariant {
                 return Some((invariant, way));
@@ -75,6 +84,17 @@ fn next(rows: &mut Rows, rules: Rules, world: &World, starts: bool) -> Option<(S
     }
     let look_at = row.look_at.filter(|look_at| at(world.now) < *look_at && *look_at < at(HORIZON))?;
     Some((Step { who: "time", what: "passes" }, later(world, second(look_at))))
+}
+
+/// The schedule comes soon enough to a task whose sandbox is over.
+fn overdue(rows: &Rows, before: &World, after: &World) -> Option<&'static str> {
+    let row = rows.get(after.row);
+    if !after.task.is_some_and(Task::is_live) || !row.is_over(at(after.now)) {
+        return None;
+    }
+    let over_at = if row.is_live() { row.expires_at.map_or(before.now, second) } else { before.now };
+    let waited = after.now - before.now.max(over_at);
+    (waited > OVERDUE).then_some("a task whose sandbox is over is not left alone for long")
 }
 
 /// Whether the task came to run by this step.

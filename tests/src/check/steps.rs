@@ -262,6 +262,8 @@ impl<'a> Steps<'a> {
                 Who::Schedule => world.finish(who),
                 _ => self.decide(&mut world, who, (row, Happening::StopSent, Then::Finish)),
             }
+            let unheard = World { task: self.from.task, ..world.clone() };
+            self.fault(who.name(), "StopTask is accepted, and comes to nothing", unheard);
             return self.fair(who.name(), "StopTask is accepted", world);
         }
         match who {
