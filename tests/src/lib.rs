@@ -16,10 +16,12 @@
 //! the AWS SDK stands the local cloud. Only the containers are simulated.
 
 mod builder;
+pub mod check;
 mod client;
 mod clock;
 mod faults;
 mod ids;
+pub mod model;
 pub mod sim;
 mod world;
 
