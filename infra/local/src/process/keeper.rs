@@ -180,10 +180,10 @@ impl Keeper {
     }
 
     async fn kill_tree(&self) {
-        let Some(pid) = self.sidecar.pid() else {
+        let Some(identity) = self.sidecar.identity() else {
             return;
         };
-        let gone = spawn_blocking(move || tree::kill_tree(pid)).await;
+        let gone = spawn_blocking(move || tree::kill_tree(&identity)).await;
         tracing::warn!(task.arn = self.launch.task_arn, gone = ?gone.ok(), "a task's sidecar hung and was killed");
     }
 
