@@ -12,6 +12,6 @@ mod usage;
 
 pub use end::{kill_pass, kill_tree, signal};
 pub use identity::{Identity, NoIdentity};
-pub use process::{Process, children, descendants, descendants_in, marked, read, snapshot, start_time};
+pub use process::{Process, children, descendants, descendants_in, marked, read, snapshot};
 pub use rustix::process::{Pid, Signal};
 pub use usage::{Usage, usage_below};

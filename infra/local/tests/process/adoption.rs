@@ -206,7 +206,7 @@ pub(crate) async fn an_adopted_sidecar_that_hangs_is_killed_with_all_below_it() 
 pub(crate) async fn a_process_with_the_id_of_the_sidecar_is_not_the_sidecar() {
     let world = World::new();
     let mut foreign = Foreign::start();
-    let started = tree::start_time(foreign.pid()).unwrap();
+    let started = tree::read(foreign.pid()).unwrap().started;
     let changes: [fn(&mut Identity); 2] = [
         |forged| forged.started -= 1,
         |forged| forged.boot = "00000000-0000-4000-8000-000000000000".to_owned(),
