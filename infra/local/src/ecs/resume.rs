@@ -12,10 +12,11 @@ use super::{
 impl Ecs {
     /// Knows what the memory holds, adopts the tasks that have not stopped, and remembers every change from now on.
     ///
-    /// For each task the event of its present state goes out again, since nobody can tell whether it was delivered. To
-    /// be called before the first operation.
-    pub fn resume(&self, memory: Memory) -> Result<(), MemoryError> {
-        let remembered = memory.load()?;
+    /// For each task the event of its present state goes out again, since nobody can tell whether it was delivered:
+    /// first those of tasks that have not stopped, then what adopting them showed, then the ends that are known. To be
+    /// called before the first operation.
+    pub fn resume(&self, mut memory: Memory) -> Result<(), MemoryError> {
+        let remembered = memory.take();
         let shared = &self.shared;
         let mut world = shared.world();
         world.restore(remembered)?;

@@ -306,9 +306,9 @@ fn another_format_and_what_is_no_memory_are_refused() {
     assert!(matches!(Memory::open(&disk.path()).unwrap_err(), MemoryError::Sqlite(_)));
 
     let damaged = Disk::new();
-    let connection =
-        Memory::open(&damaged.path()).map(|_| rusqlite::Connection::open(damaged.path()).unwrap());
-    connection.unwrap().execute_batch("INSERT INTO tasks VALUES (7, '{\"id\":\"hush\"}')").unwrap();
-    let error = Memory::open(&damaged.path()).unwrap().unfinished().unwrap_err();
+    drop(Memory::open(&damaged.path()).unwrap());
+    let connection = rusqlite::Connection::open(damaged.path()).unwrap();
+    connection.execute_batch("INSERT INTO tasks VALUES (7, '{\"id\":\"hush\"}')").unwrap();
+    let error = Memory::open(&damaged.path()).unwrap_err();
     assert!(matches!(&error, MemoryError::Unreadable { what, .. } if what == "task 7"), "{error}");
 }
