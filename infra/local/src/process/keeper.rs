@@ -87,6 +87,11 @@ impl Keeper {
         }
     }
 
+    /// Whether its sidecar is gone.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.sidecar.has_ended()
+    }
+
     async fn started(&mut self) -> Result<(), StartError> {
         let below = self.launch.containers.iter().filter(|container| container.name != contract::DEADLINE);
         let expected = below.count();
