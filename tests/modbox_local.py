@@ -32,13 +32,14 @@ def binary(name: str = "modbox-local") -> Path:
     raise Broken(f"cargo built no {name}")
 
 
-def environment(requirements: Path, folder: Path) -> Path:
-    """The python of a new virtual environment that has exactly what is listed."""
+def environment(requirements: Path, folder: Path, is_complete: bool = True) -> Path:
+    """The python of a new virtual environment that has exactly what is listed: if complete, all that it needs."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin" / "python"
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*pip, "install", "--no-deps", "--only-binary", ":all:", "-r", requirements], check=True)
-    subprocess.run([*pip, "check"], check=True)
+    if is_complete:
+        subprocess.run([*pip, "check"], check=True)
     return python
 
 
@@ -55,8 +56,10 @@ def start(program: Path, data: Path, log: Path, token: str, ports: tuple[int, in
     api, aws = ports
     listen = ["--listen", f"127.0.0.1:{api}", "--aws-listen", f"127.0.0.1:{aws}"]
     command = [program, *listen, "--data", data, "--token", token]
+    # No option of whoever runs this.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MODBOX_")}
     with log.open("w") as output:
-        local = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        local = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     deadline, health = time.monotonic() + START, f"http://127.0.0.1:{api}/health"
     while time.monotonic() < deadline and local.poll() is None:
         with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=1):

@@ -6,7 +6,6 @@ made of these and of a class that has `connect`, `unauthorized`, `conflict`, `mi
 
 import datetime
 import time
-import typing
 
 import httpx
 
@@ -76,18 +75,7 @@ class Lifecycle(Story):
 
     def test_list_narrows_by_status(self) -> None:
         _, detail = self.running("listed")
-
-        def listed(status: typing.Optional[str]) -> bool:
-            page = self.sandboxes.list_sandboxes(status=status)
-            self.assert_whole(page)
-            self.assertEqual(page.total, len(page.sandboxes))
-            self.assertTrue(all(status in (None, item.status) for item in page.sandboxes))
-            return detail.id in [item.id for item in page.sandboxes]
-
-        statuses = [None, "provisioning", "running", "destroyed"]
-        self.assertEqual([listed(status) for status in statuses], [True, False, True, False])
-        self.sandboxes.destroy_sandbox(task_id=detail.name)
-        self.assertEqual([listed(status) for status in statuses], [True, False, False, True])
+        self.assert_list_narrows(detail.id, lambda: self.sandboxes.destroy_sandbox(task_id=detail.name))
 
     def test_list_is_newest_first(self) -> None:
         ids = [self.provision(world.a_name("ordered")).sandbox_id for _ in range(3)]

@@ -8,7 +8,6 @@ import concurrent.futures
 import datetime
 import importlib.metadata
 import time
-import typing
 
 import httpx
 from modbox import ModboxApi, NotFoundError
@@ -122,18 +121,7 @@ class Lifecycle(Story):
 
     def test_list_narrows_by_status(self) -> None:
         _, detail = self.running()
-
-        def listed(status: str | None) -> bool:
-            page = self.sandboxes.list_sandboxes(status=status)
-            self.assert_whole(page)
-            self.assertEqual(page.total, len(page.sandboxes))
-            self.assertTrue(all(status in (None, item.status) for item in page.sandboxes))
-            return detail.id in [item.id for item in page.sandboxes]
-
-        statuses = [None, "provisioning", "running", "destroyed"]
-        self.assertEqual([listed(status) for status in statuses], [True, False, True, False])
-        self.sandboxes.delete_sandbox(detail.id)
-        self.assertEqual([listed(status) for status in statuses], [True, False, False, True])
+        self.assert_list_narrows(detail.id, lambda: self.sandboxes.delete_sandbox(detail.id))
 
     def test_a_command_sees_the_variables_that_were_given(self) -> None:
         created, _ = self.running(env_vars={"GREETING": "hello", "ABSENT": None})

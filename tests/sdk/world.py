@@ -85,6 +85,21 @@ class Facts(unittest.TestCase):
                 if hasattr(type(part), "model_fields"):
                     self.assert_whole(part)
 
+    def assert_list_narrows(self, sandbox_id: str, destroy: typing.Callable[[], object]) -> None:
+        """A list of one status has the sandbox, which runs, when that is its status, before and after its destroy."""
+
+        def listed(status: typing.Optional[str]) -> bool:
+            page = self.sandboxes.list_sandboxes(status=status)
+            self.assert_whole(page)
+            self.assertEqual(page.total, len(page.sandboxes))
+            self.assertTrue(all(status in (None, item.status) for item in page.sandboxes))
+            return sandbox_id in [item.id for item in page.sandboxes]
+
+        statuses = [None, "provisioning", "running", "destroyed"]
+        self.assertEqual([listed(status) for status in statuses], [True, False, True, False])
+        destroy()
+        self.assertEqual([listed(status) for status in statuses], [True, False, False, True])
+
     def assert_uuid(self, text: str) -> None:
         self.assertEqual(str(uuid.UUID(text)), text)
 

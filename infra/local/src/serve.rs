@@ -190,7 +190,7 @@ fn memory(folder: &Path) -> Result<(ecs::Memory, BTreeSet<String>), Error> {
     }
     let unusable = |source| Error::Memory { folder: folder.display().to_string(), source };
     let memory = ecs::Memory::open(&path).map_err(unusable)?;
-    let known = memory.unfinished().map_err(unusable)?;
+    let known = memory.unfinished();
     Ok((memory, known))
 }
 

@@ -1,8 +1,9 @@
 //! The main container of a sandbox: an HTTP server that runs commands, and keeps files, for whoever has the sandbox's
 //! token.
 //!
-//! One thread serves everything, since the work is done by the commands; what waits for a disk has others. It is their subreaper: a process that a
-//! command left behind comes to it, lives on, and is reaped when it ends.
+//! One thread serves everything, since the work is done by the commands; what waits for a disk has threads of its own.
+//! The server is the subreaper of the commands: a process that one of them left behind comes to it, lives on, and is
+//! reaped when it ends.
 
 mod auth;
 mod body;

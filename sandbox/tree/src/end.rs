@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::identity::Identity;
 use crate::process::{Process, descendants_in, read, snapshot};
 
 /// The longest that [`kill_tree`] takes.
-pub const KILL_TREE_BOUND: Duration = Duration::from_secs(3);
+const KILL_TREE_BOUND: Duration = Duration::from_secs(3);
 
 /// After so many rounds a tree that still grows is killed as far as it was seen; the next pass finds the rest.
 const FREEZE_ROUNDS: usize = 32;
@@ -22,7 +23,7 @@ pub fn signal(process: &Process, signal: Signal) {
 
 /// Stops what `select` picks, and looks again until it picks nothing new: a stopped process neither forks nor hands
 /// its children to another parent. Answers everything it stopped.
-pub fn freeze(select: impl Fn(&[Process]) -> Vec<Process>) -> Vec<Process> {
+fn freeze(select: impl Fn(&[Process]) -> Vec<Process>) -> Vec<Process> {
     let mut frozen = Vec::new();
     let mut seen: HashSet<(Pid, u64)> = HashSet::new();
     for _ in 0..FREEZE_ROUNDS {
@@ -56,25 +57,20 @@ pub fn kill_pass(select: impl Fn(&[Process]) -> Vec<Process>) -> usize {
     frozen.len()
 }
 
-/// Ends `root` and everything below it, without asking any of it, within [`KILL_TREE_BOUND`]; answers whether all of
-/// it is gone (an ended process that its parent has not reaped is). For a root that hangs or is stopped: it is frozen
-/// first, so that it starts nothing more.
-pub fn kill_tree(root: Pid) -> bool {
-    let Some(started) = read(root).map(|process| process.started) else {
-        return true;
-    };
-    let alive = |all: &[Process]| {
-        all.iter()
-            .find(|process| process.pid == root && process.started == started && !process.ended)
-            .copied()
-    };
+/// Ends `root` and everything below it, without asking any of it, within three seconds; answers whether all of it is
+/// gone (an ended process that its parent has not reaped is). For a root that hangs or is stopped: it is frozen first,
+/// so that it starts nothing more. Where its id is another process's by now, nothing is touched.
+pub fn kill_tree(root: &Identity) -> bool {
+    // Looked for each time: once it is gone, its id may be given away at any moment.
+    let find = |all: &[Process]| root.find_in(all).filter(|process| !process.ended);
     let until = Instant::now() + KILL_TREE_BOUND;
-    if let Some(process) = alive(&snapshot()) {
+    if let Some(process) = find(&snapshot()) {
         signal(&process, Signal::STOP);
     }
-    let mut gone = settle(until, |all| descendants_in(all, root));
+    let below = |all: &[Process]| find(all).map_or_else(Vec::new, |process| descendants_in(all, process.pid));
+    let mut gone = settle(until, below);
     // The root goes last: as long as it lives, orphans come to it if it is a subreaper.
-    gone &= settle(until, |all| alive(all).into_iter().collect());
+    gone &= settle(until, |all| find(all).into_iter().collect());
     gone
 }
 

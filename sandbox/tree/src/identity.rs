@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rustix::process::{Pid, getpid};
 
-use crate::process::read;
+use crate::process::{Process, read};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -39,8 +39,15 @@ impl Identity {
 
     /// Whether this very process runs: not a later one with its id, not one that has ended and waits to be reaped.
     pub fn is_alive(&self) -> bool {
-        let is_it = |process: crate::Process| process.started == self.started && !process.ended;
-        boot().is_ok_and(|boot| boot == self.boot) && read(self.pid).is_some_and(is_it)
+        let process = read(self.pid).and_then(|process| self.find_in(&[process]));
+        process.is_some_and(|process| !process.ended)
+    }
+
+    /// This very process in a snapshot, ended or not.
+    pub(crate) fn find_in(&self, all: &[Process]) -> Option<Process> {
+        let is_it = |process: &&Process| process.pid == self.pid && process.started == self.started;
+        let found = all.iter().find(is_it)?;
+        boot().is_ok_and(|boot| boot == self.boot).then_some(*found)
     }
 }
 

@@ -10,8 +10,8 @@ mod identity;
 mod process;
 mod usage;
 
-pub use end::{KILL_TREE_BOUND, freeze, kill_pass, kill_tree, signal};
+pub use end::{kill_pass, kill_tree, signal};
 pub use identity::{Identity, NoIdentity};
-pub use process::{Process, children, descendants, descendants_in, marked, read, snapshot, start_time};
+pub use process::{Process, children, descendants, descendants_in, marked, read, snapshot};
 pub use rustix::process::{Pid, Signal};
 pub use usage::{Usage, usage_below};

@@ -34,12 +34,6 @@ pub fn read(pid: Pid) -> Option<Process> {
     parse(pid, &stat)
 }
 
-/// When the process started, in clock ticks since boot; with the pid it names one process for as long as the machine
-/// is up.
-pub fn start_time(pid: Pid) -> Option<u64> {
-    read(pid).map(|process| process.started)
-}
-
 /// Every process below `root`, ended ones left out, parents before their children.
 pub fn descendants(root: Pid) -> Vec<Pid> {
     descendants_in(&snapshot(), root).iter().map(|process| process.pid).collect()
@@ -156,12 +150,12 @@ mod tests {
     #[test]
     fn this_process_is_read_with_its_start_time() {
         let own = rustix::process::getpid();
-        assert!(start_time(own).is_some_and(|started| started > 0));
+        assert!(read(own).is_some_and(|process| process.started > 0));
         assert!(snapshot().iter().any(|process| process.pid == own));
     }
 
     #[test]
-    fn there_is_no_start_time_without_a_process() {
-        assert_eq!(start_time(pid(i32::MAX)), None);
+    fn nothing_is_read_where_there_is_no_process() {
+        assert_eq!(read(pid(i32::MAX)), None);
     }
 }

@@ -34,19 +34,25 @@ impl Definition {
         tags: Value,
         active: bool,
     ) -> Result<Self, serde_json::Error> {
-        let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
         let containers = document.get("containerDefinitions").cloned().unwrap_or_else(|| json!([]));
-        Ok(Self {
+        let containers = serde_json::from_value(containers)?;
+        Ok(Self { active, ..Self::registered(document, containers, tags) })
+    }
+
+    /// One that is active, from its document and the containers in it.
+    fn registered(document: Map<String, Value>, containers: Vec<ContainerDefinition>, tags: Value) -> Self {
+        let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+        Self {
             arn: text("taskDefinitionArn").unwrap_or_default(),
             family: text("family").unwrap_or_default(),
-            active,
-            containers: serde_json::from_value(containers)?,
+            active: true,
+            containers,
             cpu: text("cpu"),
             memory: text("memory"),
             network_mode: text("networkMode"),
             tags,
             document,
-        })
+        }
     }
 
     /// The `taskDefinition` of an answer.
@@ -179,9 +185,8 @@ impl Definitions {
     pub(super) fn next(&self, registration: Registration, registered_at: Value) -> Definition {
         let Registration { family, containers, tags, mut document } = registration;
         let revision = self.0.get(&family).map_or(0, Vec::len) + 1;
-        let arn = wire::definition_arn(&family, revision);
         document.retain(|_, value| !value.is_null());
-        document.insert("taskDefinitionArn".to_owned(), json!(arn));
+        document.insert("taskDefinitionArn".to_owned(), json!(wire::definition_arn(&family, revision)));
         document.insert("revision".to_owned(), json!(revision));
         document.insert("registeredAt".to_owned(), registered_at);
         document.insert("registeredBy".to_owned(), json!(wire::CALLER_ARN));
@@ -189,18 +194,7 @@ impl Definitions {
         for list in ["volumes", "placementConstraints"] {
             document.entry(list).or_insert(json!([]));
         }
-        let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
-        Definition {
-            arn,
-            family,
-            active: true,
-            containers,
-            cpu: text("cpu"),
-            memory: text("memory"),
-            network_mode: text("networkMode"),
-            tags,
-            document,
-        }
+        Definition::registered(document, containers, tags)
     }
 
     /// One revision made inactive: no task starts from it any more; it stays describable. It is so once it is

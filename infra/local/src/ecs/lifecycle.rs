@@ -1,8 +1,11 @@
 //! The actor that takes one task through its states.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
 
 use super::{
     engine::{Cancelled, Exit, Handle, Launch, StartError, Starting, Stop},
@@ -23,20 +26,30 @@ pub(super) async fn run(shared: Arc<Shared>, key: u64, launch: Launch, orders: w
 pub(super) async fn resume(
     shared: Arc<Shared>,
     key: u64,
-    adopting: Starting,
+    adoption: Adoption,
     orders: watch::Receiver<Order>,
 ) {
     let mut actor = Actor { shared, key, orders };
-    match adopting.await {
+    let Adoption { starting, telling } = adoption;
+    match starting.await {
         Ok(handle) => {
             actor.shared.change(key, |task, now| task.run(handle.address, now));
+            drop(telling);
             actor.follow(handle).await;
         }
         Err(error) => {
             actor.shared.change(key, |task, now| task.vanish(&error, now));
             actor.release().await;
+            drop(telling);
         }
     }
+}
+
+/// A task of an earlier run that is being taken over.
+pub(super) struct Adoption {
+    pub(super) starting: Starting,
+    /// Dropped once it was told what came of it.
+    pub(super) telling: mpsc::Sender<Infallible>,
 }
 
 struct Actor {

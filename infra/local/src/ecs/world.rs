@@ -142,11 +142,20 @@ impl World {
 
     /// Sends the event of a task's present state.
     pub(super) fn emit(&self, shared: &Shared, key: u64, now: Timestamp) {
-        if let Some(task) = self.tasks.get(key) {
-            let event = events::task_state_change(task, shared.ids.random(), now);
-            // Nobody listening any more is the listener's choice.
-            let _ = self.events.send(event);
+        if let Some(event) = self.event(shared, key, now) {
+            self.send(event);
         }
+    }
+
+    /// The event of a task's present state.
+    pub(super) fn event(&self, shared: &Shared, key: u64, now: Timestamp) -> Option<Value> {
+        let task = self.tasks.get(key)?;
+        Some(events::task_state_change(task, shared.ids.random(), now))
+    }
+
+    pub(super) fn send(&self, event: Value) {
+        // Nobody listening any more is the listener's choice.
+        let _ = self.events.send(event);
     }
 
     fn forget(&mut self, now: Timestamp) {

@@ -87,6 +87,11 @@ impl Keeper {
         }
     }
 
+    /// Whether its sidecar is gone.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.sidecar.has_ended()
+    }
+
     async fn started(&mut self) -> Result<(), StartError> {
         let below = self.launch.containers.iter().filter(|container| container.name != contract::DEADLINE);
         let expected = below.count();
@@ -180,10 +185,10 @@ impl Keeper {
     }
 
     async fn kill_tree(&self) {
-        let Some(pid) = self.sidecar.pid() else {
+        let Some(identity) = self.sidecar.identity() else {
             return;
         };
-        let gone = spawn_blocking(move || tree::kill_tree(pid)).await;
+        let gone = spawn_blocking(move || tree::kill_tree(&identity)).await;
         tracing::warn!(task.arn = self.launch.task_arn, gone = ?gone.ok(), "a task's sidecar hung and was killed");
     }
 

@@ -168,8 +168,13 @@ async fn adopt(launch: Launch, scratch: Scratch, address: Claim) -> Result<Handl
     let ip = address.ip();
     let mut keeper = Keeper::new(launch, Sidecar::find(identity), scratch, address, exits);
     if let Err(error) = keeper.wait_until_started().await {
+        let error = match &error.container {
+            Some(_) => error,
+            None if keeper.is_over() => nothing_left(),
+            None => no_answer(),
+        };
         keeper.abandon().await;
-        return Err(if error.container.is_some() { error } else { nothing_left() });
+        return Err(error);
     }
     Ok(keep(keeper, ip, exited))
 }
@@ -191,9 +196,17 @@ fn keep(keeper: Keeper, address: Ipv4Addr, exits: mpsc::UnboundedReceiver<Exit>)
     Handle { address: address.into(), stop, exits }
 }
 
+/// Of a task that was never started, or of which neither sidecar nor report was found.
 fn nothing_left() -> StartError {
     StartError::new(
         "ResourceInitializationError: modbox-local was restarted, and nothing of the task was left to adopt",
+    )
+}
+
+/// Of a task whose sidecar lives and does not get on with its containers.
+fn no_answer() -> StartError {
+    StartError::new(
+        "ResourceInitializationError: modbox-local was restarted, and the task's sidecar did not answer: it was ended",
     )
 }
 

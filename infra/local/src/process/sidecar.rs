@@ -50,22 +50,26 @@ impl Sidecar {
 
     /// Sends a signal; one that has ended hears nothing, which whoever follows it notices next.
     pub(super) fn signal(&self, signal: Signal) {
-        // The id of a child is its own until it was waited for, and then `pid` has none.
         let _ = match self {
-            Self::Child(_) => self.pid().map_or(Ok(()), |pid| kill_process(pid, signal)),
+            Self::Child(child) => id(child).map_or(Ok(()), |pid| kill_process(pid, signal)),
             Self::Adopted { process, .. } => pidfd_send_signal(process, signal),
             Self::Gone => Ok(()),
         };
     }
 
-    /// Its id, as long as it has not ended.
-    pub(super) fn pid(&self) -> Option<Pid> {
+    /// What tells it from every other process; none once it was seen to have ended.
+    pub(super) fn identity(&self) -> Option<Identity> {
         match self {
-            Self::Child(child) => Pid::from_raw(i32::try_from(child.id()?).ok()?),
-            Self::Adopted { identity, .. } => identity.is_alive().then_some(identity.pid),
+            Self::Child(child) => Identity::of(id(child)?).ok()?,
+            Self::Adopted { identity, .. } => Some(identity.clone()),
             Self::Gone => None,
         }
     }
+}
+
+/// The id of a child is its own until it was waited for, and then there is none.
+fn id(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()?).ok()?)
 }
 
 fn adopt(identity: Identity) -> Option<Sidecar> {

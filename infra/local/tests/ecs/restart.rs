@@ -19,6 +19,9 @@ use crate::world::{World, container, definition, each, run_body};
 
 const FIXTURE: &str = include_str!("fixtures/memory_1.sql");
 
+/// Enough for what was remembered to be told, with tasks of a moment.
+const SHORT: Duration = Duration::from_secs(1);
+
 struct Disk(TempDir);
 
 impl Disk {
@@ -131,6 +134,31 @@ fn a_task_of_which_nothing_is_left_is_stopped_and_says_so() {
         world.engine.started()
     });
     assert_eq!(started, 0, "what has lost its environment is not started without it");
+}
+
+#[test]
+fn the_ends_that_were_known_are_told_after_what_became_of_the_others() {
+    let disk = Disk::new();
+    let [kept, lost, ended] = disk.first(async |world| {
+        let tasks = [world.run().await, world.run().await, world.run().await];
+        for arn in &tasks {
+            world.until(arn, "RUNNING").await;
+        }
+        world.stop(&tasks[2]).await;
+        world.until(&tasks[2], "STOPPED").await;
+        tasks
+    });
+    let living = kept.clone();
+    let engine = obedient().leaving(move |launch| (launch.task_arn == living).then(Script::default));
+    disk.run((engine, Duration::ZERO), async |mut world| {
+        sleep(SHORT).await;
+        let events = world.events();
+        let last =
+            |arn: &String| events.iter().rposition(|event| event["resources"] == json!([arn])).unwrap();
+        assert_eq!(events[last(&kept)]["detail"]["lastStatus"], "RUNNING");
+        assert_eq!(events[last(&lost)]["detail"]["lastStatus"], "STOPPED");
+        assert_eq!((last(&ended), of(&events, &ended).len()), (events.len() - 1, 1), "it is the last of all");
+    });
 }
 
 #[test]
@@ -268,14 +296,17 @@ fn a_stopped_task_is_described_for_an_hour_and_then_forgotten_for_good() {
         !answer["tasks"].as_array().unwrap().is_empty()
     };
     disk.run(at(3_590), async |mut world| {
+        sleep(SHORT).await;
         assert_eq!(each(&world.events(), "lastStatus"), ["STOPPED"], "its end may not have been heard");
         assert_eq!(world.describe(arn).await, stopped);
     });
     disk.run(at(3_700), async |mut world| {
+        sleep(SHORT).await;
         assert_eq!(each(&world.events(), "lastStatus"), ["STOPPED"], "for the last time");
         assert!(!is_known(&world).await);
     });
     disk.run(at(0), async |mut world| {
+        sleep(SHORT).await;
         assert!(world.events().is_empty());
         assert!(!is_known(&world).await, "whatever the clock says");
     });
@@ -285,7 +316,9 @@ fn a_stopped_task_is_described_for_an_hour_and_then_forgotten_for_good() {
 fn the_format_that_was_first_written_is_read() {
     let disk = Disk::new();
     rusqlite::Connection::open(disk.path()).unwrap().execute_batch(FIXTURE).unwrap();
-    disk.run((obedient(), Duration::ZERO), async |mut world| {
+    let engine = obedient().leaving(|_| Some(Script::default()));
+    disk.run((engine, Duration::ZERO), async |mut world| {
+        sleep(SHORT).await;
         let events = world.events();
         assert_eq!(each(&events, "lastStatus"), ["RUNNING", "STOPPED"]);
         assert_eq!(each(&events, "version"), ["4", "12"]);
@@ -306,9 +339,9 @@ fn another_format_and_what_is_no_memory_are_refused() {
     assert!(matches!(Memory::open(&disk.path()).unwrap_err(), MemoryError::Sqlite(_)));
 
     let damaged = Disk::new();
-    let connection =
-        Memory::open(&damaged.path()).map(|_| rusqlite::Connection::open(damaged.path()).unwrap());
-    connection.unwrap().execute_batch("INSERT INTO tasks VALUES (7, '{\"id\":\"hush\"}')").unwrap();
-    let error = Memory::open(&damaged.path()).unwrap().unfinished().unwrap_err();
+    drop(Memory::open(&damaged.path()).unwrap());
+    let connection = rusqlite::Connection::open(damaged.path()).unwrap();
+    connection.execute_batch("INSERT INTO tasks VALUES (7, '{\"id\":\"hush\"}')").unwrap();
+    let error = Memory::open(&damaged.path()).unwrap_err();
     assert!(matches!(&error, MemoryError::Unreadable { what, .. } if what == "task 7"), "{error}");
 }

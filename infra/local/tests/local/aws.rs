@@ -6,17 +6,32 @@ use crate::{
     processes,
 };
 
-/// The ARNs of the tasks that are to run, asked for as the AWS CLI asks.
-pub(crate) fn running_tasks(machine: &Machine) -> Vec<String> {
-    let headers = [
-        ("x-amz-target", "AmazonEC2ContainerServiceV20141113.ListTasks"),
-        ("content-type", "application/x-amz-json-1.1"),
-    ];
-    let body = json!({"cluster": "modbox", "desiredStatus": "RUNNING"}).to_string();
+/// Asks ECS as the AWS CLI asks.
+fn ecs(machine: &Machine, operation: &str, body: &Value) -> Value {
+    let target = format!("AmazonEC2ContainerServiceV20141113.{operation}");
+    let headers = [("x-amz-target", &*target), ("content-type", "application/x-amz-json-1.1")];
+    let body = body.to_string();
     let request = Request { method: "POST", path: "/", headers: &headers, body: &body, ..Request::default() };
-    let answer: Value = send(machine.aws(), &request).unwrap().expect(200);
+    send(machine.aws(), &request).unwrap().expect(200)
+}
+
+/// The ARNs of the tasks that are to run.
+pub(crate) fn running_tasks(machine: &Machine) -> Vec<String> {
+    let answer = ecs(machine, "ListTasks", &json!({"cluster": "modbox", "desiredStatus": "RUNNING"}));
     let arns = answer["taskArns"].as_array().unwrap();
     arns.iter().map(|arn| arn.as_str().unwrap().to_owned()).collect()
+}
+
+/// Whether ECS saw a task of the sandbox run that is over now.
+pub(crate) fn has_run(machine: &Machine, id: &str) -> bool {
+    let started_by = format!("modbox/local/{id}");
+    let ended = json!({"cluster": "modbox", "desiredStatus": "STOPPED", "startedBy": started_by});
+    let arns = ecs(machine, "ListTasks", &ended)["taskArns"].take();
+    if arns.as_array().unwrap().is_empty() {
+        return false;
+    }
+    let described = ecs(machine, "DescribeTasks", &json!({"cluster": "modbox", "tasks": arns}));
+    described["tasks"].as_array().unwrap().iter().any(|task| !task["startedAt"].is_null())
 }
 
 pub(crate) fn the_aws_endpoint_shows_what_runs() {
@@ -28,4 +43,5 @@ pub(crate) fn the_aws_endpoint_shows_what_runs() {
     assert!(running[0].starts_with("arn:aws:ecs:") && running[0].contains(":task/modbox/"), "{running:?}");
     machine.destroy(&sandbox.id);
     processes::until(PATIENCE, "no task is to run", || running_tasks(&machine).is_empty());
+    assert!(has_run(&machine, &sandbox.id));
 }

@@ -206,7 +206,7 @@ pub(crate) async fn an_adopted_sidecar_that_hangs_is_killed_with_all_below_it() 
 pub(crate) async fn a_process_with_the_id_of_the_sidecar_is_not_the_sidecar() {
     let world = World::new();
     let mut foreign = Foreign::start();
-    let started = tree::start_time(foreign.pid()).unwrap();
+    let started = tree::read(foreign.pid()).unwrap().started;
     let changes: [fn(&mut Identity); 2] = [
         |forged| forged.started -= 1,
         |forged| forged.boot = "00000000-0000-4000-8000-000000000000".to_owned(),
@@ -254,7 +254,7 @@ pub(crate) async fn a_task_that_was_never_started_is_nothing_to_adopt() {
     let world = World::new();
     let launch = launch("exec sleep 86400", "exit 0");
     let error = adopt(&world, &launch).await.unwrap_err();
-    assert!(error.reason.contains("restarted"), "{error}");
+    assert!(error.reason.contains("restarted, and nothing of the task was left"), "{error}");
     // A folder without an address: the program was killed while it made it.
     fs::create_dir_all(world.folder(&launch).join("workspace")).unwrap();
     adopt(&world, &launch).await.unwrap_err();
@@ -264,6 +264,19 @@ pub(crate) async fn a_task_that_was_never_started_is_nothing_to_adopt() {
     fs::write(world.folder(&launch).join("address"), "127.9.9.9").unwrap();
     adopt(&world, &launch).await.unwrap_err();
     assert_eq!(world.folders(), 0);
+}
+
+pub(crate) async fn a_sidecar_that_does_not_get_on_is_ended_and_said_to_have_been_there() {
+    let world = World::new();
+    let launch = launch("exec sleep 86400", "exit 0");
+    let sidecar = start_and_settle(&world, &launch).await;
+    tree::signal(&tree::read(sidecar.pid).unwrap(), Signal::STOP);
+    // As if it had not come to its containers.
+    fs::write(world.folder(&launch).join("report"), format!("sidecar {sidecar}\n")).unwrap();
+
+    let error = adopt(&world, &launch).await.unwrap_err();
+    assert!(error.reason.contains("the task's sidecar did not answer"), "{error}");
+    assert_eq!((sidecar.is_alive(), world.folders()), (false, 0));
 }
 
 pub(crate) async fn what_is_to_be_adopted_is_not_swept() {

@@ -139,7 +139,7 @@ pub(crate) async fn a_hung_sidecar_is_killed_with_all_below_it() {
     handle.stop.send(Stop::Gracefully).unwrap();
     let exits = exits(&mut handle).await;
     assert_eq!(exits, pairs(&[("main", 137), ("ready", 137), ("deadline", 137)]));
-    assert_eq!((alive(&mark), tree::start_time(sidecar.pid)), (0, None));
+    assert_eq!((alive(&mark), tree::read(sidecar.pid)), (0, None));
 }
 
 pub(crate) async fn a_killed_sidecar_leaves_nothing() {

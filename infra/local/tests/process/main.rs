@@ -81,6 +81,7 @@ fn tests() -> Vec<Trial> {
         adoption::a_process_with_the_id_of_the_sidecar_is_not_the_sidecar,
         adoption::a_process_with_the_number_of_the_group_is_not_touched,
         adoption::a_task_that_was_never_started_is_nothing_to_adopt,
+        adoption::a_sidecar_that_does_not_get_on_is_ended_and_said_to_have_been_there,
         adoption::what_is_to_be_adopted_is_not_swept,
         adoption::the_ecs_adopts_processes,
     ]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use modbox_tree::{Pid, kill_tree, marked, snapshot};
+use modbox_tree::{Identity, Pid, kill_tree, marked, snapshot};
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -160,7 +160,9 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        kill_tree(self.pid());
+        if let Some(identity) = Identity::of(self.pid()).unwrap() {
+            kill_tree(&identity);
+        }
         self.child.wait().unwrap();
         let mark = format!("WORLD={}", self.workspace.path().display());
         let is_ours = |pid| marked(pid, |entry| entry == mark.as_bytes());

@@ -218,7 +218,7 @@ fn a_hung_sidecar_is_ended_from_outside_with_everything() {
     let sidecar = scene.start();
     scene.made(&["up"]);
     sidecar.signal(Signal::STOP);
-    assert!(tree::kill_tree(sidecar.pid()));
+    assert!(tree::kill_tree(&tree::Identity::of(sidecar.pid()).unwrap().unwrap()));
     assert_eq!(scene.alive(), 0);
 }
 

@@ -105,7 +105,9 @@ impl Sidecar {
 
 impl Drop for Sidecar {
     fn drop(&mut self) {
-        tree::kill_tree(self.pid());
+        if let Some(identity) = tree::Identity::of(self.pid()).unwrap() {
+            tree::kill_tree(&identity);
+        }
         self.child.wait().unwrap();
     }
 }

@@ -42,7 +42,7 @@ impl<'a> StoredDefinition<'a> {
 /// A task, all but the values of its environment.
 #[derive(Deserialize, Serialize)]
 pub(in super::super) struct StoredTask<'a> {
-    id: Cow<'a, str>,
+    pub(super) id: Cow<'a, str>,
     cluster: Cow<'a, str>,
     /// The ARN of its task definition.
     pub(in super::super) definition: Cow<'a, str>,
@@ -79,10 +79,6 @@ impl StoredTask<'_> {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.status == Status::Stopped
-    }
-
-    pub(super) fn into_id(self) -> String {
-        self.id.into_owned()
     }
 
     /// The task as it was, with what its actor is to do about it.

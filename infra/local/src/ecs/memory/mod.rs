@@ -8,7 +8,7 @@
 
 mod document;
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, fmt, mem, path::Path};
 
 use rusqlite::{Connection, Transaction, params};
 use serde::de::DeserializeOwned;
@@ -26,9 +26,17 @@ const TABLES: &str = "
 ";
 
 /// A file that remembers what runs. No two programs may have it open.
-#[derive(Debug)]
 pub struct Memory {
     connection: Connection,
+    /// What was there when it was opened, until somebody takes it.
+    remembered: Remembered,
+}
+
+impl fmt::Debug for Memory {
+    /// Shows no task.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
+    }
 }
 
 /// Why a memory is of no use.
@@ -43,7 +51,8 @@ pub enum MemoryError {
     Unreadable { what: String, column: usize },
 }
 
-/// All that a memory holds.
+/// All that an earlier run remembered.
+#[derive(Default)]
 pub(super) struct Remembered {
     /// Oldest first.
     pub(super) definitions: Vec<Definition>,
@@ -52,7 +61,7 @@ pub(super) struct Remembered {
 }
 
 impl Memory {
-    /// Opens or creates the file.
+    /// Opens or creates the file, and reads all of it.
     pub fn open(path: &Path) -> Result<Self, MemoryError> {
         let mut connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -67,47 +76,19 @@ impl Memory {
             found => return Err(MemoryError::Format { found }),
         }
         transaction.commit()?;
-        Ok(Self { connection })
+        let remembered = Remembered::read(&connection)?;
+        Ok(Self { connection, remembered })
     }
 
-    /// The ids of the tasks that have not stopped, as far as is known.
-    pub fn unfinished(&self) -> Result<BTreeSet<String>, MemoryError> {
-        let tasks = self.load()?.tasks.into_iter().map(|(_, task)| task);
-        Ok(tasks.filter(|task| !task.is_stopped()).map(StoredTask::into_id).collect())
+    /// The ids of the tasks that had not stopped when it was opened, as far as is known; none once they are resumed.
+    pub fn unfinished(&self) -> BTreeSet<String> {
+        let tasks = self.remembered.tasks.iter().map(|(_, task)| task);
+        tasks.filter(|task| !task.is_stopped()).map(|task| task.id.clone().into_owned()).collect()
     }
 
-    pub(super) fn load(&self) -> Result<Remembered, MemoryError> {
-        let definitions = self.documents::<String, StoredDefinition<'static>>(
-            "SELECT arn, document FROM definitions ORDER BY rowid",
-            "task definition",
-        )?;
-        let tasks = self
-            .documents::<i64, StoredTask<'static>>("SELECT key, document FROM tasks ORDER BY key", "task")?;
-        Ok(Remembered {
-            definitions: definitions
-                .into_iter()
-                .map(|(arn, stored)| {
-                    stored.read().map_err(|error| unreadable("task definition", &arn, &error))
-                })
-                .collect::<Result<_, _>>()?,
-            tasks: tasks.into_iter().map(|(key, task)| (key.unsigned_abs(), task)).collect(),
-        })
-    }
-
-    fn documents<K, D>(&self, query: &str, kind: &str) -> Result<Vec<(K, D)>, MemoryError>
-    where
-        K: rusqlite::types::FromSql + ToString,
-        D: DeserializeOwned,
-    {
-        let mut statement = self.connection.prepare(query)?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.map(|row| {
-            let (key, text): (K, String) = row?;
-            let document = serde_json::from_str(&text);
-            let document = document.map_err(|error| unreadable(kind, &key.to_string(), &error))?;
-            Ok((key, document))
-        })
-        .collect()
+    /// What was there when it was opened; nothing when it is taken again.
+    pub(super) fn take(&mut self) -> Remembered {
+        mem::take(&mut self.remembered)
     }
 
     /// Remembers a task definition as it is now.
@@ -137,6 +118,44 @@ impl Memory {
         statement.execute([key.cast_signed()])?;
         Ok(())
     }
+}
+
+impl Remembered {
+    fn read(connection: &Connection) -> Result<Self, MemoryError> {
+        let definitions = documents::<String, StoredDefinition<'static>>(
+            connection,
+            "SELECT arn, document FROM definitions ORDER BY rowid",
+            "task definition",
+        )?;
+        let definitions = definitions
+            .into_iter()
+            .map(|(arn, stored)| stored.read().map_err(|error| unreadable("task definition", &arn, &error)));
+        let tasks = documents::<i64, StoredTask<'static>>(
+            connection,
+            "SELECT key, document FROM tasks ORDER BY key",
+            "task",
+        )?;
+        Ok(Self {
+            definitions: definitions.collect::<Result<_, _>>()?,
+            tasks: tasks.into_iter().map(|(key, task)| (key.unsigned_abs(), task)).collect(),
+        })
+    }
+}
+
+fn documents<K, D>(connection: &Connection, query: &str, kind: &str) -> Result<Vec<(K, D)>, MemoryError>
+where
+    K: rusqlite::types::FromSql + ToString,
+    D: DeserializeOwned,
+{
+    let mut statement = connection.prepare(query)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| {
+        let (key, text): (K, String) = row?;
+        let document = serde_json::from_str(&text);
+        let document = document.map_err(|error| unreadable(kind, &key.to_string(), &error))?;
+        Ok((key, document))
+    })
+    .collect()
 }
 
 fn put_one(transaction: &Transaction<'_>, key: u64, task: &Task) -> Result<(), MemoryError> {
