@@ -7,3 +7,4 @@ mod events;
 mod lifecycle;
 mod model;
 mod openapi;
+mod simulation;

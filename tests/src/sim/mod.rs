@@ -26,4 +26,4 @@ pub use figures::Figures;
 pub use mutant::Mutant;
 pub use points::{Point, points};
 pub use run::{Outcome, run};
-pub use shrink::{Shrunk, shrink};
+pub use shrink::{Caught, Shrunk, catch, shrink};

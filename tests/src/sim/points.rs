@@ -3,13 +3,13 @@
 
 use super::{
     choice::{Made, Plan},
-    run::{Outcome, run},
+    run::run,
 };
 
 /// The seed of the runs; it draws nothing but ids.
 const SEED: u64 = 1;
 
-/// A use case by name, and what it takes: decisions of clients and tasks alone.
+/// The use cases, and what each takes: decisions of clients and tasks alone.
 const CASES: [(&str, &str); 13] = [
     ("create", "op01=1"),
     ("create with a key", "op01=3"),
@@ -29,44 +29,40 @@ const CASES: [(&str, &str); 13] = [
 /// What happens at each point: the decision's suffix and value.
 const FAULTS: [(&str, u32); 4] = [("", 3), ("", 4), ("!", 1), ("!", 2)];
 
-/// A call of AWS, in a use case, with one of the faults.
+/// A call of AWS, in a clean run of a use case.
 #[derive(Clone, Debug)]
 pub struct Point {
-    pub case: &'static str,
-    pub plan: Plan,
+    base: Made,
+    /// None: the clean run is not as it must be.
+    call: Option<String>,
 }
 
-/// Finds the points: counts the calls that a clean run of each use case makes. Four faults at each.
-///
-/// A clean run that is not as it must be is the one point of its use case.
+/// Finds the points: counts the calls that a clean run of each use case makes.
 pub fn points() -> Vec<Point> {
-    CASES.iter().flat_map(|(case, decisions)| of_case(case, decisions)).collect()
+    CASES.iter().flat_map(|(_, decisions)| of_case(decisions)).collect()
 }
 
-fn of_case(case: &'static str, decisions: &str) -> Vec<Point> {
+fn of_case(decisions: &str) -> Vec<Point> {
     // Three minutes for what follows, in which faults happen too.
     let made = format!("{SEED},{decisions},op16=16,all.thrice=1");
     let clean: Plan = made.parse().expect("a use case is a plan");
     let outcome = run(&clean, None);
-    if outcome.violation.is_some() {
-        return vec![Point { case, plan: clean }];
-    }
     let base = clean.only.unwrap_or_default();
-    let faults = outcome
-        .points
-        .iter()
-        .flat_map(|name| FAULTS.map(|(suffix, value)| (format!("{name}{suffix}"), value)));
-    faults.map(|fault| Point { case, plan: Plan::only(SEED, with(&base, fault)) }).collect()
-}
-
-fn with(base: &Made, (name, value): (String, u32)) -> Made {
-    let mut made = base.clone();
-    made.insert(name, value);
-    made
+    if outcome.violation.is_some() {
+        return vec![Point { base, call: None }];
+    }
+    outcome.points.into_iter().map(|call| Point { base: base.clone(), call: Some(call) }).collect()
 }
 
 impl Point {
-    pub fn run(&self) -> Outcome {
-        run(&self.plan, None)
+    /// The runs in which this call meets each fault.
+    pub fn runs(&self) -> Vec<Plan> {
+        let Some(call) = &self.call else { return vec![Plan::only(SEED, self.base.clone())] };
+        let fault = |(suffix, value): (&str, u32)| {
+            let mut made = self.base.clone();
+            made.insert(format!("{call}{suffix}"), value);
+            Plan::only(SEED, made)
+        };
+        FAULTS.map(fault).to_vec()
     }
 }

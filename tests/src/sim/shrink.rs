@@ -83,3 +83,26 @@ impl Search {
         better
     }
 }
+
+/// A planted bug that was caught.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// A small run that shows it.
+    pub plan: Plan,
+    pub violation: String,
+    /// How many runs it took to meet it.
+    pub seeds: u64,
+}
+
+/// How many seeds a planted bug has to be caught by.
+const SEEDS: u64 = 400;
+
+/// Runs seeds until one shows the bug, and makes that run smaller until at most `enough` decisions are left.
+pub fn catch(mutant: Mutant, enough: usize) -> Option<Caught> {
+    (1..=SEEDS).find_map(|seed| {
+        let outcome = run(&Plan::seed(seed), Some(mutant));
+        outcome.violation.as_ref()?;
+        let small = shrink(seed, outcome, Some(mutant), enough);
+        Some(Caught { plan: small.plan, violation: small.outcome.violation?, seeds: seed })
+    })
+}

@@ -1,0 +1,61 @@
+//! The simulator: what it finds, and that it can be relied on.
+
+use std::{collections::BTreeSet, thread};
+
+use modbox_tests::sim::{self, Mutant, Plan};
+
+#[test]
+fn the_same_seed_is_the_same_run_byte_for_byte() {
+    for seed in [3, 11, 19] {
+        let [one, other] = [(); 2].map(|()| thread::spawn(move || sim::run(&Plan::seed(seed), None)));
+        let (one, other) = (one.join().unwrap(), other.join().unwrap());
+        assert!(one.trace.lines().count() > 50, "{}", one.trace);
+        assert_eq!(one.trace, other.trace);
+        assert_eq!(one.made, other.made);
+    }
+}
+
+#[test]
+fn a_run_is_replayed_from_its_decisions() {
+    for seed in [5, 23] {
+        let drawn = sim::run(&Plan::seed(seed), None);
+        let text = Plan::only(seed, drawn.made.clone()).to_string();
+        let again = sim::run(&text.parse().unwrap(), None);
+        assert_eq!(drawn.trace, again.trace);
+    }
+}
+
+#[test]
+fn nothing_is_wrong_in_some_seeds() {
+    for seed in 1_000..1_030 {
+        let outcome = sim::run(&Plan::seed(seed), None);
+        assert_eq!(outcome.violation, None, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_clean_run_of_each_use_case_is_as_it_must_be() {
+    let points = sim::points();
+    let plans: BTreeSet<String> =
+        points.iter().flat_map(sim::Point::runs).map(|plan| plan.to_string()).collect();
+    assert!(points.len() >= 100, "{}", points.len());
+    assert_eq!(plans.len(), 4 * points.len(), "each point has four runs of its own");
+}
+
+#[test]
+fn a_planted_bug_is_caught_and_made_small() {
+    for mutant in [Mutant::NoClientToken, Mutant::StopSwallowed, Mutant::EnvironmentInTheClear] {
+        let caught = sim::catch(mutant, 30).unwrap_or_else(|| panic!("{mutant:?} is not caught"));
+        let left = caught.plan.only.clone().unwrap_or_default();
+        assert!(left.len() <= 30, "{mutant:?}: {}", caught.plan);
+        assert_eq!(sim::run(&caught.plan, Some(mutant)).violation, Some(caught.violation));
+        assert_eq!(sim::run(&caught.plan, None).violation, None, "without the bug nothing is wrong");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_plan_is_refused() {
+    for text in ["", "x", "1,a", "1,a=b", "1,=2,"] {
+        assert!(text.parse::<Plan>().is_err(), "{text}");
+    }
+}
