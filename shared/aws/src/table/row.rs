@@ -84,11 +84,13 @@ impl Row {
         write_state(writer, &sandbox.state).item()
     }
 
-    /// When DynamoDB may remove the row: a live one only long after its deadline, an ended one after the retention.
+    /// When DynamoDB may remove the row: a live one only long after its deadline, an ended one after the retention. One
+    /// that is ending has longer, however short the retention is, since its task is stopped for what the row says.
     fn ttl(&self, retention: Duration) -> Option<Timestamp> {
         match &self.sandbox.state {
             State::Provisioning(_) | State::Running(_) => self.sandbox.expires_at.map(|at| at + TTL_GRACE),
-            State::Destroying(ending) | State::Destroyed(ending) => Some(ending.since + retention),
+            State::Destroying(ending) => Some(ending.since + retention + TTL_GRACE),
+            State::Destroyed(ending) => Some(ending.since + retention),
         }
     }
 

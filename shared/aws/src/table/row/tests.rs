@@ -175,3 +175,14 @@ fn format_1_is_as_it_was_first_written() {
         .collect();
     insta::assert_debug_snapshot!(items);
 }
+
+#[test]
+fn a_row_that_is_ending_outlives_a_short_retention_until_its_task_has_stopped() {
+    let retention = Duration::from_secs(2);
+    let running = after(&fresh(), seen(2, TaskPhase::Ready));
+    let stopping = after(&running, Event::Destroy { by: UserId::new("ann") });
+    let ended_at = T0 + Duration::from_secs(1);
+    assert_eq!(row(stopping.clone()).ttl(retention), Some(ended_at + retention + TTL_GRACE));
+    let gone = after(&stopping, seen(9, TaskPhase::Stopped(EndReason::Requested)));
+    assert_eq!(row(gone).ttl(retention), Some(ended_at + retention));
+}
