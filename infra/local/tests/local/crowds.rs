@@ -89,7 +89,7 @@ pub(crate) fn fifty_waits_at_once_cost_no_thread_each() {
         meanwhile
     });
     report(&format!("threads of modbox-local: {before} before {WAITS} waits, {meanwhile} while they wait"));
-    assert!(meanwhile < before + WAITS / 2, "{before} and {meanwhile}");
+    assert!(meanwhile <= before + 4, "{before} and {meanwhile}");
 }
 
 /// One whose processes are held still before it was seen to be ready.
