@@ -189,7 +189,7 @@ fn request(input: &Input, overrides: &Overrides, definition: &Definition) -> Req
         shown.entry("inferenceAcceleratorOverrides").or_insert(json!([]));
     }
     Request {
-        overrides: shown,
+        overrides: shown.into(),
         started_by: input.started_by.clone(),
         group: input.group.clone().unwrap_or_else(default_group),
         launch_type: input.launch_type.clone().unwrap_or_else(|| "FARGATE".to_owned()),
@@ -231,7 +231,7 @@ fn container(definition: &ContainerDefinition, overrides: &[&ContainerOverride])
 
 /// The launch of a task that an earlier run launched, but for the values of the environment.
 pub(super) fn as_it_was(task: &Task) -> Launch {
-    let overrides = serde_json::from_value(task.request.overrides.clone()).unwrap_or_default();
+    let overrides = serde_json::from_value(task.request.overrides.value()).unwrap_or_default();
     Launch {
         task_arn: task.arn(),
         containers: containers(&task.definition, &overrides),

@@ -93,9 +93,8 @@ pub(super) struct Task {
 /// What RunTask was given, with its defaults.
 #[derive(Clone, Deserialize, Serialize)]
 pub(super) struct Request {
-    /// Of a task that an earlier run launched without the values of the environment: those do not rest.
-    #[serde(serialize_with = "without_values")]
-    pub(super) overrides: Value,
+    /// Of a task that an earlier run launched without the values of the environment.
+    pub(super) overrides: OverridesText,
     pub(super) started_by: Option<String>,
     pub(super) group: String,
     pub(super) launch_type: String,
@@ -162,16 +161,41 @@ impl From<BTreeMap<String, i64>> for Times {
     }
 }
 
-fn without_values<S: Serializer>(overrides: &Value, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut overrides = overrides.clone();
-    let containers = overrides.get_mut("containerOverrides").and_then(Value::as_array_mut);
-    for container in containers.into_iter().flatten() {
-        let environment = container.get_mut("environment").and_then(Value::as_array_mut);
-        for pair in environment.into_iter().flatten().filter_map(Value::as_object_mut) {
-            pair.remove("value");
-        }
+/// The overrides that RunTask was given. They are kept as text, which takes a fraction of the memory of a [`Value`]: a
+/// thousand tasks are kept that have stopped.
+#[derive(Clone, Deserialize)]
+#[serde(from = "Value")]
+pub(super) struct OverridesText(Box<str>);
+
+impl OverridesText {
+    pub(super) fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
     }
-    overrides.serialize(serializer)
+
+    fn without_values(&self) -> Value {
+        let mut overrides = self.value();
+        let containers = overrides.get_mut("containerOverrides").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let environment = container.get_mut("environment").and_then(Value::as_array_mut);
+            for pair in environment.into_iter().flatten().filter_map(Value::as_object_mut) {
+                pair.remove("value");
+            }
+        }
+        overrides
+    }
+}
+
+impl From<Value> for OverridesText {
+    fn from(overrides: Value) -> Self {
+        Self(overrides.to_string().into())
+    }
+}
+
+impl Serialize for OverridesText {
+    /// Writes them as JSON, not as text, and without the values of the environment: those do not rest.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.without_values().serialize(serializer)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

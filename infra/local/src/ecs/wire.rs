@@ -96,7 +96,7 @@ pub(super) fn task(task: &Task, moments: Moments) -> Value {
     put("group", json!(task.request.group));
     put("lastStatus", json!(task.status.as_str()));
     put("launchType", json!(task.request.launch_type));
-    put("overrides", task.request.overrides.clone());
+    put("overrides", task.request.overrides.value());
     put("platformVersion", json!("1.4.0"));
     put("platformFamily", json!("Linux"));
     put("taskArn", json!(arn));
