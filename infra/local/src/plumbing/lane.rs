@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -13,12 +13,20 @@ use super::invoke;
 use super::mapping::{Mapping, Outcome};
 use crate::dynamo::StreamRecord;
 
-type Batch = Vec<Arc<StreamRecord>>;
+type Batch = Vec<Waiting>;
+
+/// A record that is not acknowledged.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) sequence: i64,
+    /// The record that Lambda would deliver, as text, which takes a fraction of the memory.
+    pub(super) event: Arc<str>,
+}
 
 #[derive(Debug)]
 pub(super) struct Lane {
     mapping: Arc<Mapping>,
-    waiting: Mutex<VecDeque<Arc<StreamRecord>>>,
+    waiting: Mutex<VecDeque<Waiting>>,
     arrived: Notify,
     /// Told whenever records are acknowledged.
     progress: Arc<Notify>,
@@ -29,7 +37,7 @@ impl Lane {
         Self { mapping, waiting: Mutex::default(), arrived: Notify::new(), progress }
     }
 
-    pub(super) fn push(&self, record: Arc<StreamRecord>) {
+    pub(super) fn push(&self, record: Waiting) {
         self.waiting().push_back(record);
         self.arrived.notify_one();
     }
@@ -77,8 +85,10 @@ impl Lane {
     }
 
     async fn deliver(&self, batch: &Batch) -> Outcome {
-        let events: Vec<&Value> = batch.iter().map(|record| &record.event).collect();
-        let event = json!({"Records": events});
+        // Each was written from a `Value`.
+        let read = |record: &Waiting| serde_json::from_str(&record.event).unwrap_or_default();
+        let records = Value::Array(batch.iter().map(read).collect());
+        let event = Value::Object(Map::from_iter([("Records".to_owned(), records)]));
         match invoke(&self.mapping.function, event, self.mapping.timeout).await {
             Ok(answer) => {
                 let sequences: Vec<String> =
@@ -105,7 +115,7 @@ impl Lane {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<StreamRecord>>> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,13 +9,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Running;
-use super::lane::Lane;
+use super::lane::{Lane, Waiting};
 use super::mapping::Mapping;
 use crate::dynamo::{StorageError, Stream};
 
 /// How many records may have been read beyond the lowest checkpoint.
 const MAX_AHEAD: usize = 10_000;
-const PAGE: usize = 1_000;
+/// Read at a time: as values, records take many times the memory of their text.
+const PAGE: usize = 100;
 const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
 
 /// A stream that calls functions.
@@ -120,11 +121,12 @@ impl Source {
         for record in records {
             self.read_to = record.sequence;
             self.ahead.push_back(record.sequence);
-            let record = Arc::new(record);
-            for (mapping, lanes) in self.mappings.iter().filter(|(mapping, _)| mapping.wants(&record)) {
-                if let Some(lane) = lanes.get(mapping.shard_of(&record.key)) {
-                    lane.push(Arc::clone(&record));
-                }
+            let wanting = self.mappings.iter().filter(|(mapping, _)| mapping.wants(&record));
+            let lanes = wanting.filter_map(|(mapping, lanes)| lanes.get(mapping.shard_of(&record.key)));
+            let mut text = None;
+            for lane in lanes {
+                let event = Arc::clone(text.get_or_insert_with(|| Arc::from(record.event.to_string())));
+                lane.push(Waiting { sequence: record.sequence, event });
             }
         }
         Ok(if read == 0 { Again::WhenWritten } else { Again::Now })
