@@ -32,7 +32,8 @@ pub struct Published {
 pub struct Bus {
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
-    kept: Mutex<BTreeMap<String, VecDeque<Value>>>,
+    /// As text, which takes a fraction of the memory.
+    kept: Mutex<BTreeMap<String, VecDeque<String>>>,
     subscribers: broadcast::Sender<Arc<Published>>,
 }
 
@@ -43,7 +44,10 @@ impl Bus {
 
     /// The newest thousand events of a bus, oldest first.
     pub fn events(&self, bus: &str) -> Vec<Value> {
-        self.kept().get(bus).into_iter().flatten().cloned().collect()
+        let kept = self.kept();
+        let texts = kept.get(bus).into_iter().flatten();
+        // Each was written from a `Value`.
+        texts.map(|text| serde_json::from_str(text).unwrap_or_default()).collect()
     }
 
     /// Every event from now on, of every bus. One that falls a thousand behind misses the oldest, and is told so.
@@ -110,11 +114,11 @@ impl Bus {
         if kept.len() == KEPT {
             kept.pop_front();
         }
-        kept.push_back(published.event.clone());
+        kept.push_back(published.event.to_string());
         Ok(())
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<Value>>> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<String>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
