@@ -161,7 +161,7 @@ impl From<BTreeMap<String, i64>> for Times {
     }
 }
 
-/// The overrides that RunTask was given. They are kept as text, which takes a tenth of the memory of a [`Value`]: a
+/// The overrides that RunTask was given. They are kept as text, which takes a fraction of the memory of a [`Value`]: a
 /// thousand tasks are kept that have stopped.
 #[derive(Clone, Deserialize)]
 #[serde(from = "Value")]

@@ -15,7 +15,7 @@ use crate::dynamo::{StorageError, Stream};
 
 /// How many records may have been read beyond the lowest checkpoint.
 const MAX_AHEAD: usize = 10_000;
-/// Read at a time: a record is some ten kilobytes in memory.
+/// Read at a time: as values, records take many times the memory of their text.
 const PAGE: usize = 100;
 const AFTER_AN_ERROR: Duration = Duration::from_secs(1);
 
