@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const DOCUMENTS: [&str; 5] = ["README.md", "ARCHITECTURE.md", "API.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const DOCUMENTS: [&str; 6] =
+    ["README.md", "ARCHITECTURE.md", "API.md", "CONTRIBUTING.md", "CHANGELOG.md", "RELIABILITY.md"];
 const FOLDERS: [&str; 6] = ["functions/", "shared/", "infra/", "sandbox/", "tests/", ".ci/"];
 
 fn root() -> PathBuf {

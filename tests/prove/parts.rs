@@ -17,7 +17,9 @@ use crate::{crowd, replay};
 /// How many fault points there were; there may only be more.
 const FAULT_POINTS: usize = 700;
 /// How many sequences the reference model tries.
-const MODEL_CASES: u32 = 300;
+const MODEL_CASES: u32 = 256;
+/// How many of them are tried by one thread, from a seed of their own.
+const CASES_AT_ONCE: u32 = 32;
 /// How many states the model check must find, so that it is of any use.
 const STATES: usize = 10_000;
 /// How many decisions of a caught bug may be left.
@@ -103,12 +105,15 @@ pub fn fault_points(report: &mut Report) {
 
 /// Holds the API against the reference model.
 pub fn reference_model(report: &mut Report, seed: u64) {
-    let failed = model::run(MODEL_CASES, seed).err();
-    if let Some(why) = &failed {
-        eprintln!("the model, seed {seed}: {why}");
-    }
+    let seeds: Vec<u64> =
+        (0..u64::from(MODEL_CASES / CASES_AT_ONCE)).map(|part| seed.wrapping_add(part)).collect();
+    let failed = crowd::each(&seeds, |seed| {
+        let why = model::run(CASES_AT_ONCE, *seed).err()?;
+        eprintln!("the model, {CASES_AT_ONCE} cases from seed {seed}: {why}");
+        Some(())
+    });
     report.figure("model_cases", MODEL_CASES);
-    report.failures("model_cases_failed", usize::from(failed.is_some()));
+    report.failures("model_cases_failed", failed.iter().flatten().count());
 }
 
 /// Searches every order of every step of the small worlds.

@@ -8,8 +8,8 @@ use modbox_sandbox::{Event, UserId};
 use crate::{Api, Error, Selector};
 
 impl Api {
-    /// Moves the deadline to `ttl` from now, later or earlier. It can neither lose to an expiry nor undo one: a
-    /// sandbox that is over is refused.
+    /// Moves the deadline to `ttl` from now, later or earlier. A sandbox that is over is refused, by the time at which
+    /// the write is sent: DynamoDB has no clock for one that arrives after the deadline.
     pub async fn extend(&self, owner: &UserId, selector: &Selector, ttl: Duration) -> Result<Row, Error> {
         let row = self.get(owner, selector).await?;
         let event = Event::Extend { expires_at: self.control.now() + ttl };

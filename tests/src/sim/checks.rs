@@ -154,12 +154,10 @@ impl Checks {
         let Some(task) = seen.tasks.get_mut(&arn) else { return };
         match status.as_str() {
             "RUNNING" => task.running_at = task.running_at.or(Some(now)),
-            "DEPROVISIONING" | "STOPPED" => {
-                if task.gone_at.is_none() {
-                    task.gone_at = Some(now);
-                    let task = task.clone();
-                    seen.check_age(&arn, &task, now);
-                }
+            "DEPROVISIONING" | "STOPPED" if task.gone_at.is_none() => {
+                task.gone_at = Some(now);
+                let task = task.clone();
+                seen.check_age(&arn, &task, now);
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! What clients do, and what they must be answered.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -83,6 +84,8 @@ pub struct Clients {
     users: Arc<[Client; 2]>,
     /// What was accepted: owner, id and name, oldest first.
     accepted: Arc<Mutex<Vec<Accepted>>>,
+    /// How many requests each part of an operation has sent.
+    requests: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,6 +117,7 @@ impl Clients {
             deliveries: deliveries.clone(),
             users: Arc::new(users),
             accepted: Arc::default(),
+            requests: Arc::default(),
         }
     }
 
@@ -165,6 +169,13 @@ impl Clients {
                     .fail(|| format!("name {name} is free, but nothing could be created under it"));
             }
         }
+    }
+
+    fn next_request(&self, turn: &str) -> u32 {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = requests.entry(turn.to_owned()).or_default();
+        *number += 1;
+        *number
     }
 
     fn gap(&self, name: &str) -> Duration {
@@ -239,8 +250,8 @@ impl Turn {
     async fn create(&self, mut body: Value, key: Option<&str>) {
         body["env_vars"] = json!({"PASSWORD": ENVIRONMENT_SECRET});
         let mut asked = self.clients.network.checks.asked(self.clients.network.now());
-        for attempt in 1..=3 {
-            let answer = self.send(Method::POST, "/sandboxes", Some(&body), key, attempt).await;
+        for _ in 0..3 {
+            let answer = self.send(Method::POST, "/sandboxes", Some(&body), key).await;
             match answer {
                 Some(answer) if answer.status.is_success() => {
                     return self.was_accepted((&answer.json(), &body), key);
@@ -283,7 +294,7 @@ impl Turn {
     async fn look(&self, path: Option<String>) -> Option<Answer> {
         let path = path?;
         let asked = self.clients.network.checks.asked(self.clients.network.now());
-        let answer = self.send(Method::GET, &path, None, None, 1).await?;
+        let answer = self.send(Method::GET, &path, None, None).await?;
         if answer.status.is_success() {
             self.told(&asked, &answer.json());
         } else if answer.status.as_u16() == 404 {
@@ -305,7 +316,7 @@ impl Turn {
 
     async fn list(&self, query: &str) {
         let asked = self.clients.network.checks.asked(self.clients.network.now());
-        let answer = self.send(Method::GET, &format!("/sandboxes{query}"), None, None, 1).await;
+        let answer = self.send(Method::GET, &format!("/sandboxes{query}"), None, None).await;
         let Some(answer) = answer.filter(|answer| answer.status.is_success()) else { return };
         for sandbox in answer.json()["sandboxes"].as_array().into_iter().flatten() {
             self.told(&asked, sandbox);
@@ -316,7 +327,7 @@ impl Turn {
         let Some(path) = path else { return };
         let asked = self.clients.network.checks.asked(self.clients.network.now());
         let body = json!({"timeout_seconds": 20});
-        let answer = self.send(Method::POST, &path, Some(&body), None, 1).await;
+        let answer = self.send(Method::POST, &path, Some(&body), None).await;
         let Some(answer) = answer.filter(|answer| answer.status.is_success()) else { return };
         if let Some(rank) = answer.json()["status"].as_str().and_then(Rank::of) {
             self.clients.network.checks.told(&asked, id, rank);
@@ -326,7 +337,7 @@ impl Turn {
     async fn extend(&self, path: Option<String>, seconds: u32) {
         let Some(path) = path else { return };
         let body = json!({"ttl_seconds": seconds});
-        drop(self.send(Method::POST, &path, Some(&body), None, 1).await);
+        drop(self.send(Method::POST, &path, Some(&body), None).await);
     }
 
     async fn end_if(&self, method: Method, path: Option<String>, id: &str) {
@@ -337,7 +348,7 @@ impl Turn {
 
     async fn end(&self, method: Method, path: &str, id: &str) {
         let asked = self.clients.network.checks.asked(self.clients.network.now());
-        let Some(answer) = self.send(method, path, None, None, 1).await else { return };
+        let Some(answer) = self.send(method, path, None, None).await else { return };
         if answer.status.is_success() {
             self.clients.network.checks.told(&asked, id, Rank::Destroyed);
         } else if answer.status.as_u16() == 404 {
@@ -348,7 +359,7 @@ impl Turn {
     async fn destroy_by_name(&self, name: &str) {
         let asked = self.clients.network.checks.asked(self.clients.network.now());
         let body = json!({"task_id": name});
-        let answer = self.send(Method::POST, "/sandboxes/destroy", Some(&body), None, 1).await;
+        let answer = self.send(Method::POST, "/sandboxes/destroy", Some(&body), None).await;
         let Some(answer) = answer.filter(|answer| answer.status.is_success()) else { return };
         if let Some(id) = answer.json()["sandbox_id"].as_str() {
             self.clients.network.checks.told(&asked, id, Rank::Destroyed);
@@ -369,7 +380,6 @@ impl Turn {
         path: &str,
         body: Option<&Value>,
         key: Option<&str>,
-        attempt: u32,
     ) -> Option<Answer> {
         let network = &self.clients.network;
         let mut client = self.clients.users[self.owner].clone();
@@ -381,8 +391,8 @@ impl Turn {
             Some(body) => request.json(body),
             None => request,
         };
-        let name = format!("{}.{method}{attempt}", self.name);
-        network.note(|| format!("{name} {path}"));
+        let name = format!("{}.{}", self.name, self.clients.next_request(&self.name));
+        network.note(|| format!("{name} {method} {path}"));
         let answer = self.clients.deliveries.invoke("api", name.clone(), request.send()).await;
         network.note(|| match &answer {
             Some(answer) => format!("{name} is answered {}", answer.status.as_u16()),

@@ -12,7 +12,7 @@ pub fn watched(checks: &Checks) -> DefaultGuard {
     let subscriber = tracing_subscriber::fmt()
         .json()
         .without_time()
-        .with_max_level(tracing::Level::DEBUG)
+        .with_max_level(tracing::Level::INFO)
         .with_writer(Watch(checks.clone()))
         .finish();
     tracing::subscriber::set_default(subscriber)

@@ -100,7 +100,7 @@ impl Tampering {
     pub fn request(&self, caller: &str, operation: &str, body: &mut Value) -> Option<Answer> {
         match self.mutant? {
             Mutant::NoVersionCondition => {
-                rows(body).for_each(|put| unconditional(put, "#version = :version"))
+                rows(body).for_each(|put| unconditional(put, "#version = :version"));
             }
             Mutant::NoClientToken => drop(body.as_object_mut()?.remove("clientToken")),
             Mutant::TwoTasks if operation == "RunTask" => body["count"] = json!(2),
