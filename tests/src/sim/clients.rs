@@ -286,7 +286,7 @@ impl Turn {
     fn was_refused(&self, asked: &Asked, answer: &Answer, body: &Value) {
         let (checks, now) = (&self.clients.network.checks, self.clients.network.now());
         let name = body["task_id"].as_str().unwrap_or_default();
-        if answer.code() == "name_taken" {
+        if answer.code() == "sandbox_name_conflict" {
             checks.name_taken(asked, (OWNERS[self.owner], name), now);
         }
     }
@@ -318,7 +318,11 @@ impl Turn {
         let asked = self.clients.network.checks.asked(self.clients.network.now());
         let answer = self.send(Method::GET, &format!("/sandboxes{query}"), None, None).await;
         let Some(answer) = answer.filter(|answer| answer.status.is_success()) else { return };
-        for sandbox in answer.json()["sandboxes"].as_array().into_iter().flatten() {
+        let answer = answer.json();
+        let Some(sandboxes) = answer["sandboxes"].as_array() else {
+            return self.clients.network.checks.fail(|| "a list is answered without sandboxes".to_owned());
+        };
+        for sandbox in sandboxes {
             self.told(&asked, sandbox);
         }
     }
@@ -356,20 +360,18 @@ impl Turn {
         }
     }
 
+    /// The answer does not say which sandbox it was.
     async fn destroy_by_name(&self, name: &str) {
-        let asked = self.clients.network.checks.asked(self.clients.network.now());
         let body = json!({"task_id": name});
-        let answer = self.send(Method::POST, "/sandboxes/destroy", Some(&body), None).await;
-        let Some(answer) = answer.filter(|answer| answer.status.is_success()) else { return };
-        if let Some(id) = answer.json()["sandbox_id"].as_str() {
-            self.clients.network.checks.told(&asked, id, Rank::Destroyed);
-        }
+        drop(self.send(Method::POST, "/sandboxes/destroy", Some(&body), None).await);
     }
 
+    /// Holds a sandbox, as an answer shows it, against what was known.
     fn told(&self, asked: &Asked, sandbox: &Value) {
         let rank = sandbox["status"].as_str().and_then(Rank::of);
-        if let (Some(id), Some(rank)) = (sandbox["sandbox_id"].as_str(), rank) {
-            self.clients.network.checks.told(asked, id, rank);
+        match (sandbox["id"].as_str(), rank) {
+            (Some(id), Some(rank)) => self.clients.network.checks.told(asked, id, rank),
+            _ => self.clients.network.checks.fail(|| format!("an answer shows no sandbox: {sandbox}")),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use modbox_local::aws_json::{Answer, AwsError};
+use modbox_local::aws_json::Answer;
 use serde_json::{Map, Value, json};
 
 use super::checks::ENVIRONMENT_SECRET;
@@ -47,8 +47,6 @@ mutants! {
     OldList,
     /// StopTask is answered and not done.
     StopSwallowed,
-    /// What the reaper has stopped is not written down.
-    StopNotRecorded,
     /// A record that failed is not delivered again.
     FailureAcknowledged,
     /// The stream does not reach the reaper.
@@ -61,10 +59,8 @@ mutants! {
     KeyOverwritten,
     /// Rows are not in the attention index.
     NoAttention,
-    /// A quarter of the attention index is never read.
-    ShardOverlooked,
-    /// An outage of RunTask is taken for a definite no.
-    OutageTakenForNo,
+    /// Only one of four shards of the attention index is read.
+    ShardsOverlooked,
     /// RunTask does not say for whom.
     NobodyStartedIt,
     /// The task is not told its deadline.
@@ -111,12 +107,6 @@ impl Tampering {
             Mutant::NameWithoutDeadline => names(body).for_each(|put| drop(remove(put, "live_until"))),
             Mutant::NameNotExtended => leave_out(body, |item| update(item).contains("live_until = :until")),
             Mutant::StopSwallowed if operation == "StopTask" => return Some(Ok(json!({"task": {}}))),
-            Mutant::StopNotRecorded if caller == "reaper" && operation == "PutItem" => {
-                return body["Item"]["stop"]["S"]
-                    .as_str()
-                    .filter(|stop| *stop == "sent")
-                    .map(|_| Ok(json!({})));
-            }
             Mutant::KeyNotKept => leave_out(body, |item| key(item, "Put").starts_with("IDEM#")),
             Mutant::KeyOverwritten => {
                 puts(body)
@@ -124,7 +114,7 @@ impl Tampering {
                     .for_each(|put| unconditional(put, "pk"));
             }
             Mutant::NoAttention => rows(body).for_each(|put| drop(remove(put, "attention"))),
-            Mutant::ShardOverlooked => return overlook(body),
+            Mutant::ShardsOverlooked => return overlook(body),
             Mutant::NobodyStartedIt => drop(body.as_object_mut()?.remove("startedBy")),
             Mutant::NoDeadlineInTask => forget_deadline(body),
             Mutant::EnvironmentInTheClear => rows(body).for_each(|put| {
@@ -159,14 +149,6 @@ impl Tampering {
                 .or_else(|error| if error.code.contains("Canceled") { Ok(json!({})) } else { Err(error) }),
             _ => answer,
         }
-    }
-
-    /// Says what a fault looks like to the caller.
-    pub fn fault(&self, operation: &str, error: AwsError) -> Answer {
-        if self.is(Mutant::OutageTakenForNo) && operation == "RunTask" && error.status >= 500 {
-            return Ok(json!({"tasks": [], "failures": [{"reason": "RESOURCE:CPU"}]}));
-        }
-        Err(error)
     }
 
     /// Replaces a row that the api reads by what it was a change before.
@@ -255,7 +237,8 @@ fn free_for_others(body: &mut Value) {
 
 fn overlook(body: &Value) -> Option<Answer> {
     let values = body.get("ExpressionAttributeValues")?.as_object()?;
-    let overlooked = values.values().any(|value| value["S"] == "ATTENTION#0");
+    let shard = values.values().find_map(|value| value["S"].as_str()?.strip_prefix("ATTENTION#"));
+    let overlooked = shard.is_some_and(|shard| shard != "0");
     overlooked.then(|| Ok(json!({"Items": [], "Count": 0, "ScannedCount": 0})))
 }
 

@@ -173,7 +173,7 @@ impl Wire {
             }
             self.0.tampering.answer(call.caller, &operation, answer)
         };
-        let refused = || self.0.tampering.fault(&operation, outage());
+        let refused = || Err(outage());
         match fate {
             Fate::Done => perform.await,
             Fate::Down => refused(),
