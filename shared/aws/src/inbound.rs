@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Error,
-    table::{Item, Row, id_of},
+    table::{Item, Row, id_of, told_of},
     tasks::Observed,
 };
 
@@ -27,6 +27,8 @@ pub struct Record {
     pub ended: bool,
     /// A live row was removed: its last image.
     removed: Option<Value>,
+    /// What may be told of the item as it is, or was last: see [`DeadLetter`](crate::queue::DeadLetter).
+    pub item: Value,
     /// DynamoDB's TTL removed it.
     pub by_ttl: bool,
 }
@@ -56,6 +58,7 @@ fn record(record: &Value) -> Record {
         inserted: text("/eventName") == "INSERT",
         ended: was_live && !is_live && is_there,
         removed: (was_live && !is_there).then(|| at("/dynamodb/OldImage").cloned()).flatten(),
+        item: told_of(at("/dynamodb/NewImage").or_else(|| at("/dynamodb/OldImage")).unwrap_or(&Value::Null)),
         by_ttl: text("/userIdentity/principalId") == "dynamodb.amazonaws.com",
     }
 }

@@ -12,7 +12,7 @@ pub struct DeadLetters {
     url: String,
 }
 
-/// What cannot be handled, and what is needed to repair it: never the item itself, which may hold secrets.
+/// What cannot be handled, and what is needed to repair it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The function that gave it up.
@@ -22,6 +22,9 @@ pub struct DeadLetter {
     /// Where the stream told of it, if it did.
     pub sequence_number: Option<String>,
     pub reason: String,
+    /// The item's attributes, but for the environment and whatever no row of ours has. The row itself may be gone, or
+    /// have lost those that wake somebody ([`Table::set_aside`](crate::table::Table::set_aside)).
+    pub item: Value,
 }
 
 impl DeadLetters {
@@ -49,6 +52,7 @@ impl DeadLetters {
             key: record.key.clone(),
             sequence_number: Some(sequence.clone()),
             reason: error.to_string(),
+            item: record.item.clone(),
         };
         match self.send(&letter).await {
             Ok(()) => None,
@@ -66,6 +70,7 @@ impl DeadLetters {
             "key": letter.key,
             "sequence_number": letter.sequence_number,
             "reason": letter.reason,
+            "item": letter.item,
         });
         self.keep(&body).await
     }

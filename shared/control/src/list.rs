@@ -1,6 +1,6 @@
 //! List: ids from an owner index, rows from a consistent read (rule 8).
 
-use modbox_aws::table::{Loaded, Position, Row};
+use modbox_aws::table::{Damaged, Loaded, Position, Row};
 use modbox_sandbox::{SandboxId, Status, UserId};
 
 use crate::{Api, Error};
@@ -54,7 +54,7 @@ impl Api {
     async fn rows(&self, entries: Vec<Position>, status: Option<Status>) -> Result<Vec<Row>, Error> {
         let ids: Vec<SandboxId> = entries.iter().map(|entry| entry.id).collect();
         let Loaded { mut rows, damaged } = self.control.table.load_many(&ids).await?;
-        for (id, error) in damaged {
+        for Damaged { id, error, .. } in damaged {
             tracing::error!(sandbox.id = %id, %error, "a sandbox is left out of a list");
         }
         let now = self.control.now();

@@ -27,7 +27,7 @@ impl Reaper {
         let mut stopped = 0;
         for sighting in sightings {
             // A row that cannot be read may want its task; its deadline is in the task.
-            if damaged.iter().any(|(id, _)| *id == sighting.id) {
+            if damaged.iter().any(|damaged| damaged.id == sighting.id) {
                 continue;
             }
             let row = rows.iter().find(|row| row.sandbox.id == sighting.id).cloned();

@@ -3,9 +3,9 @@
 use futures::{StreamExt as _, stream};
 use modbox_aws::{
     queue::DeadLetter,
-    table::{ATTENTION_SHARDS, Loaded, Row},
+    table::{ATTENTION_SHARDS, Damaged, Loaded, Row},
 };
-use modbox_sandbox::{Event, Sandbox, SandboxId, State, TaskArn};
+use modbox_sandbox::{Event, Sandbox, State, TaskArn};
 
 use crate::{Error, Reaper};
 
@@ -39,16 +39,15 @@ impl Reaper {
     }
 
     /// Has the schedule meet damaged rows no more; their dead letters are what remains of them.
-    async fn set_aside(&self, damaged: Vec<(SandboxId, modbox_aws::Error)>) -> Result<(), Error> {
-        for (id, error) in damaged {
+    async fn set_aside(&self, damaged: Vec<Damaged>) -> Result<(), Error> {
+        for Damaged { id, error, item } in damaged {
             // A newer version wrote it and is to come back: nothing is wrong with the row.
             if let modbox_aws::Error::UnknownFormat { .. } = error {
                 tracing::error!(sandbox.id = %id, %error, "a row is left to the version that wrote it");
                 continue;
             }
-            let key = format!("SANDBOX#{id}");
-            let letter =
-                DeadLetter { function: "reaper", key, sequence_number: None, reason: error.to_string() };
+            let (key, reason) = (format!("SANDBOX#{id}"), error.to_string());
+            let letter = DeadLetter { function: "reaper", key, sequence_number: None, reason, item };
             self.dead_letters.send(&letter).await?;
             self.control.table.set_aside(id).await?;
         }

@@ -7,6 +7,7 @@ mod attributes;
 mod commit;
 mod create;
 mod index;
+mod remains;
 mod row;
 mod task_definition;
 mod token;
@@ -23,12 +24,14 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, KeysAndAttributes},
 };
 use modbox_sandbox::{Name, SandboxId, UserId};
+use serde_json::Value;
 
 pub use attributes::Item;
 use attributes::{Reader, key_of};
 pub use commit::Committed;
 pub use create::{Created, IdempotencyKey};
 pub use index::{ATTENTION, BY_OWNER, BY_OWNER_LIVE, Position};
+pub(crate) use remains::of_image as told_of;
 pub(crate) use row::id_of;
 pub use row::{ATTENTION_SHARDS, Row};
 pub use token::{Issued, Token, TokenHash};
@@ -50,7 +53,17 @@ pub struct Loaded {
     /// In the order asked for; one that is gone is left out.
     pub rows: Vec<Row>,
     /// Items that cannot be read; they keep nobody from the others.
-    pub damaged: Vec<(SandboxId, Error)>,
+    pub damaged: Vec<Damaged>,
+}
+
+/// An item that cannot be read.
+#[derive(Debug)]
+pub struct Damaged {
+    pub id: SandboxId,
+    /// What is wrong with it.
+    pub error: Error,
+    /// What of it may be told, as DynamoDB's JSON.
+    pub item: Value,
 }
 
 /// BatchGetItem takes no more keys than this.
@@ -83,9 +96,11 @@ impl Table {
         }
         let mut loaded = Loaded::default();
         for id in ids {
-            match items.remove(&id).map(|item| Row::read(&self.name, &item)) {
-                Some(Ok(row)) => loaded.rows.push(row),
-                Some(Err(error)) => loaded.damaged.push((id, error)),
+            match items.remove(&id).map(|item| (Row::read(&self.name, &item), item)) {
+                Some((Ok(row), _)) => loaded.rows.push(row),
+                Some((Err(error), item)) => {
+                    loaded.damaged.push(Damaged { id, error, item: remains::of_item(&item) });
+                }
                 None => {}
             }
         }

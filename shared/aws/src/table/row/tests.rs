@@ -186,3 +186,15 @@ fn a_row_that_is_ending_outlives_a_short_retention_until_its_task_has_stopped() 
     let gone = after(&stopping, seen(9, TaskPhase::Stopped(EndReason::Requested)));
     assert_eq!(row(gone).ttl(retention), Some(ended_at + retention));
 }
+
+#[test]
+fn all_of_a_row_is_told_but_its_environment_and_its_callers_own_words() {
+    for (name, sandbox) in sandboxes() {
+        let item = row(sandbox).item(RETENTION);
+        let told = crate::table::remains::of_item(&item);
+        let untold = item.keys().filter(|attribute| told.get(attribute).is_none());
+        let mut untold: Vec<&str> = untold.map(String::as_str).collect();
+        untold.sort_unstable();
+        assert_eq!(untold, ["client_reference", "env", "pk", "sk"], "{name}");
+    }
+}
