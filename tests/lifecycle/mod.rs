@@ -6,6 +6,7 @@ mod events;
 mod expiry;
 mod names;
 mod orphans;
+mod refusals;
 mod rules;
 mod sweep;
 mod tables;
