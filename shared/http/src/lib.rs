@@ -2,12 +2,18 @@
 //!
 //! A dialect is a directory: its routes, wire types and error body. It maps what the core says and decides nothing.
 
+mod answer;
 mod auth;
+mod body;
+mod cursor;
 mod error;
+mod moment;
 mod native;
 mod openapi;
+mod order;
 mod origin;
 mod path;
+mod query;
 mod request_id;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use super::{
 const SEED: u64 = 1;
 
 /// The use cases, and what each takes: decisions of clients and tasks alone.
-const CASES: [(&str, &str); 13] = [
+const CASES: [(&str, &str); 14] = [
     ("create", "op01=1"),
     ("create with a key", "op01=3"),
     ("create twice with one key", "op01=4"),
@@ -23,6 +23,7 @@ const CASES: [(&str, &str); 13] = [
     ("extend", "op01=2,op02=13,op02.gap=3"),
     ("expire by the sidecar", "op01=2"),
     ("expire by the schedule", "op01=2,task1.deadline=1"),
+    ("extend and read at the deadline", "op01=18,op01.when=1"),
     ("end by itself", "op01=1,task1.exit=1"),
 ];
 

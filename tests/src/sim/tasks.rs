@@ -131,8 +131,13 @@ impl Tasks {
         let client = Client::new(router.clone()).with_token(&sidecar.token);
         let invocation = Invocation::new(format!("task{}.ask{asked}", sidecar.number), 0);
         let path = format!("/sandboxes/{}/deadline", sidecar.id);
-        let answer = timeout(PATIENCE, invocation.run(client.get(&path))).await.ok().flatten()?;
-        answer.status.is_success().then(|| Deadline::read(&answer.body)).flatten()
+        let answer = timeout(PATIENCE, invocation.run(client.get(&path))).await.ok().flatten();
+        let answer = answer.filter(|answer| answer.status.is_success());
+        let deadline = answer.and_then(|answer| Deadline::read(&answer.body));
+        if deadline.is_none() {
+            self.network.checks.unanswered(&sidecar.id);
+        }
+        deadline
     }
 }
 
