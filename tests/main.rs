@@ -3,6 +3,7 @@
 mod api;
 mod check;
 mod docs;
+mod doors;
 mod events;
 mod lifecycle;
 mod model;

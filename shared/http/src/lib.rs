@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod cursor;
 mod error;
+mod hopx;
 mod moment;
 mod native;
 mod openapi;
@@ -27,7 +28,9 @@ use modbox_control::Api;
 #[derive(Clone, Copy, Debug)]
 pub struct MaxWait(pub Duration);
 
-/// Every dialect, on one router.
+/// Every dialect, on one router: the Modbox API, and below a path of their own the doors of others.
+///
+/// All speak of the same sandboxes.
 pub fn router(api: Api) -> Router {
-    native::router(api)
+    native::router(api.clone()).nest("/hopx", hopx::router(api))
 }
