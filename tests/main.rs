@@ -2,6 +2,7 @@
 
 mod api;
 mod docs;
+mod doors;
 mod events;
 mod lifecycle;
 mod model;

@@ -17,7 +17,7 @@ pub async fn from_env() -> Result<Router, Error> {
     let connection = Connection::from_env()?;
     let control = env.control(&connection).await?;
     let logs = env.logs(&connection);
-    let api = Api::new(control, env.keys()?, env.sandbox_url()?, env.default_image()?, logs);
+    let api = Api::new(control, env.keys()?, env.deployment(&connection)?, logs);
     Ok(modbox_http::router(api))
 }
 

@@ -11,6 +11,7 @@ use std::{
 
 use modbox_sandbox::Timestamp;
 use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{figures::Figures, rows::RowView};
 use crate::secrets::legible;
@@ -64,6 +65,10 @@ struct Seen {
     /// What an owner's key was first answered.
     keys: BTreeMap<(String, String), Value>,
     accepted: BTreeSet<String>,
+    /// Deadlines that an extension was answered with, of their sandboxes.
+    extended: BTreeSet<(String, Timestamp)>,
+    /// Whose sidecar has asked in vain.
+    unanswered: BTreeSet<String>,
     secrets: BTreeSet<String>,
     /// What users' automation was told: sandbox and kind of event.
     published: BTreeSet<(String, String)>,
@@ -214,6 +219,21 @@ impl Checks {
         if first != *answer {
             seen.fail(|| format!("key {key} of {owner} answered with {answer} after {first}"));
         }
+    }
+
+    /// An extension was answered.
+    pub fn extended(&self, sandbox: &str, expires_at: &str) {
+        let at = OffsetDateTime::parse(expires_at, &Rfc3339).ok();
+        let millis = at.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
+        let Some(millis) = millis else {
+            return self.fail(|| format!("{sandbox} was extended, until {expires_at:?}"));
+        };
+        self.seen().extended.insert((sandbox.to_owned(), Timestamp::from_millis(millis)));
+    }
+
+    /// The sidecar of a sandbox asked for its deadline and was not answered: it ends on time by what it knows.
+    pub fn unanswered(&self, sandbox: &str) {
+        self.seen().unanswered.insert(sandbox.to_owned());
     }
 
     /// A create was told that its name is taken.
@@ -384,6 +404,9 @@ impl Seen {
                 self.fail(|| format!("name {} belongs to {} and to {other}", new.name, new.id));
             }
         }
+        if new.end_reason.as_deref() == Some("expired") {
+            self.check_extension(&new);
+        }
         self.figures.changes += 1;
         let last = self.rows.get(&new.id);
         let shortened = last.is_some_and(|last| last.shortened || last.is_due_after_that_of(&new));
@@ -392,6 +415,15 @@ impl Seen {
             task.recorded_at = task.recorded_at.or(Some(now));
         }
         self.rows.insert(new.id.clone(), RowView { shortened, freed_at, ..new });
+    }
+
+    /// An extension that was answered is not overtaken by the deadline before it.
+    fn check_extension(&mut self, row: &RowView) {
+        let (Some(expires_at), Some(ended_at)) = (row.expires_at, row.end_since) else { return };
+        let granted = self.extended.contains(&(row.id.clone(), expires_at));
+        if granted && ended_at + self.skew < expires_at && !self.unanswered.contains(&row.id) {
+            self.fail(|| format!("{} was extended, and ended by the deadline before it", row.id));
+        }
     }
 
     /// Only the TTL removes rows: what has ended long ago, or a live one that everybody forgot.

@@ -54,9 +54,11 @@ enum Deed {
     Succeed,
     /// Nothing, for three minutes.
     Rest,
+    /// Extends a sandbox just before its deadline, or too late, while others look at it.
+    Edge,
 }
 
-const DEEDS: [(Deed, u32); 17] = [
+const DEEDS: [(Deed, u32); 18] = [
     (Deed::Create, 5),
     (Deed::CreateForAMinute, 5),
     (Deed::CreateWithKey, 3),
@@ -74,6 +76,7 @@ const DEEDS: [(Deed, u32); 17] = [
     (Deed::Replace, 3),
     (Deed::Rest, 1),
     (Deed::Succeed, 2),
+    (Deed::Edge, 3),
 ];
 
 /// The clients of one run. Clones are the same ones.
@@ -246,6 +249,7 @@ impl Turn {
             }
             Deed::Rest => sleep(Duration::from_secs(180)).await,
             Deed::Succeed => self.succeed(name).await,
+            Deed::Edge => self.edge(name).await,
         }
         match self.clients.decide(&format!("{}.after", self.name), &[1, 1, 1]) {
             1 => self.list("").await,
@@ -263,6 +267,32 @@ impl Turn {
         later("b").create(json!({"task_id": name}), None).await;
         sleep(Duration::from_secs(70)).await;
         later("c").create(json!({"task_id": name}), None).await;
+    }
+
+    /// Asks for more time around the last moment at which it is given, and looks all the while.
+    async fn edge(&self, name: &str) {
+        let later = |suffix: &str| Self { name: format!("{}{suffix}", self.name), ..self.clone() };
+        self.create(json!({"task_id": name, "ttl_seconds": 60}), None).await;
+        let Some(made) = self.clients.accepted().into_iter().rfind(|made| made.owner == self.owner) else {
+            return;
+        };
+        let path = format!("/sandboxes/{}", made.id);
+        sleep(Duration::from_secs(51)).await;
+        let extends = async {
+            let decision = self.clients.decide(&format!("{}.when", self.name), &[1; 8]);
+            sleep(Duration::from_millis(1_200) * decision).await;
+            later("x").extend(Some(format!("{path}/extend")), 600).await;
+        };
+        let looks = async {
+            let looker = later("l");
+            for _ in 0..20 {
+                sleep(Duration::from_millis(650)).await;
+                drop(looker.look(Some(path.clone())).await);
+            }
+        };
+        tokio::join!(extends, looks);
+        sleep(Duration::from_secs(8)).await;
+        drop(later("z").look(Some(path.clone())).await);
     }
 
     async fn create(&self, mut body: Value, key: Option<&str>) {
@@ -364,7 +394,12 @@ impl Turn {
     async fn extend(&self, path: Option<String>, seconds: u32) {
         let Some(path) = path else { return };
         let body = json!({"ttl_seconds": seconds});
-        drop(self.send(Method::POST, &path, Some(&body), None).await);
+        let Some(answer) = self.send(Method::POST, &path, Some(&body), None).await else { return };
+        if answer.status.is_success() {
+            let answer = answer.json();
+            let text = |name: &str| answer[name].as_str().unwrap_or_default();
+            self.clients.network.checks.extended(text("id"), text("expires_at"));
+        }
     }
 
     async fn end_if(&self, method: Method, path: Option<String>, id: &str) {

@@ -38,6 +38,8 @@ const REDELIVERY: Duration = Duration::from_secs(1);
 const LATE: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(20), Duration::from_secs(150)];
 /// How long after its first delivery something may come once more.
 const AGAIN: Duration = Duration::from_secs(40);
+/// The second instance of the api.
+const OTHER_API: &str = "api2";
 /// Until when a delivery that fails may be felt.
 const FELT: Duration = Duration::from_secs(70);
 
@@ -82,7 +84,7 @@ impl Deliveries {
             };
             (function, skew)
         };
-        let skews = ["api", "launcher", "reaper", "observer"].map(ahead);
+        let skews = ["api", OTHER_API, "launcher", "reaper", "observer"].map(ahead);
         let apart = skews.iter().map(|(_, skew)| i64::unsigned_abs(*skew)).max().unwrap_or_default();
         network.checks.apart(Duration::from_millis(apart * 2));
         let thrice = network.choices.decide(Kind::Delivery, "all.thrice", &[1]) == 1;
@@ -96,9 +98,15 @@ impl Deliveries {
         self.open.load(Ordering::Relaxed) == 0
     }
 
+    /// Where a function runs: the api has two instances, each with a clock of its own.
+    fn instance<'a>(&self, function: &'a str, invocation: &str) -> &'a str {
+        let is_other = || self.network.choices.decide(Kind::Clock, &format!("{invocation}@"), &[1]) == 1;
+        if function == "api" && is_other() { OTHER_API } else { function }
+    }
+
     /// Runs an invocation; none if it was killed or took too long.
     pub async fn invoke<T>(&self, function: &str, name: String, code: impl Future<Output = T>) -> Option<T> {
-        let skew = self.skews.get(function).copied().unwrap_or(0);
+        let skew = self.skews.get(self.instance(function, &name)).copied().unwrap_or(0);
         let _open = self.open();
         // A panic would end the function, and the next delivery would hide it.
         let code = AssertUnwindSafe(code).catch_unwind();

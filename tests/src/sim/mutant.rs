@@ -76,6 +76,8 @@ mutants! {
     EnvironmentInEvents,
     /// A destroy is answered and not written.
     DestroyNotWritten,
+    /// Whoever reads that a deadline has passed tells so, and the end is not written.
+    EndToldNotWritten,
     /// A condition that failed is taken for success.
     RefusalTakenForSuccess,
 }
@@ -131,6 +133,10 @@ impl Tampering {
             Mutant::EnvironmentInEvents => body["Entries"].as_array_mut()?.iter_mut().for_each(|entry| {
                 entry["Resources"] = json!([ENVIRONMENT_SECRET]);
             }),
+            Mutant::EndToldNotWritten if caller == "api" => {
+                let ends = rows(body).any(|put| put["Item"]["end_reason"]["S"] == "expired");
+                return ends.then(|| Ok(json!({})));
+            }
             Mutant::DestroyNotWritten if caller == "api" => {
                 let ends = rows(body).any(|put| put["Item"]["state"]["S"] == "destroying");
                 return ends.then(|| Ok(json!({})));

@@ -10,7 +10,7 @@ use super::{
 const SEED: u64 = 1;
 
 /// The use cases, and what each takes: decisions of clients and tasks alone.
-const CASES: [(&str, &str); 16] = [
+const CASES: [(&str, &str); 17] = [
     ("create", "op01=1"),
     ("create with a key", "op01=3"),
     ("create twice with one key", "op01=4"),
@@ -24,6 +24,7 @@ const CASES: [(&str, &str); 16] = [
     ("expire by the sidecar", "op01=2"),
     ("expire by the schedule", "op01=2,task1.deadline=1"),
     ("expire by the TTL", "op01=2,task1.deadline=1,schedule.out=1,op02=16,op02.gap=6"),
+    ("extend and read at the deadline", "op01=18,op01.when=1"),
     ("end by itself", "op01=1,task1.exit=1"),
     ("cannot start", "op01=1,task1.start=4"),
     ("start too late", "op01=1,task1.start=3,op13=16,op13.gap=5,op14=16,op14.gap=5,op15=16,op15.gap=5"),

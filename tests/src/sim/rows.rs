@@ -15,6 +15,7 @@ pub struct RowView {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub destroyed_at: Option<Timestamp>,
+    pub end_since: Option<Timestamp>,
     pub end_reason: Option<String>,
     pub ttl: Option<Timestamp>,
     /// When its end was written, by the true clock.
@@ -51,6 +52,7 @@ impl RowView {
             created_at: time("created_at").unwrap_or(Timestamp::from_millis(0)),
             expires_at: time("expires_at"),
             destroyed_at: time("destroyed_at"),
+            end_since: time("end_since"),
             end_reason: text("end_reason"),
             ttl: number("ttl").map(|seconds| Timestamp::from_millis(seconds * 1000)),
             freed_at: None,

@@ -140,8 +140,13 @@ impl Tasks {
         let client = Client::new(router.clone()).with_token(&sidecar.token);
         let path = format!("/sandboxes/{}/deadline", sidecar.id);
         let call = deliveries.invoke("api", format!("task{}.ask{asked}", sidecar.number), client.get(&path));
-        let answer = timeout(PATIENCE, call).await.ok().flatten()?;
-        answer.status.is_success().then(|| Deadline::read(&answer.body)).flatten()
+        let answer = timeout(PATIENCE, call).await.ok().flatten();
+        let answer = answer.filter(|answer| answer.status.is_success());
+        let deadline = answer.and_then(|answer| Deadline::read(&answer.body));
+        if deadline.is_none() {
+            self.network.checks.unanswered(&sidecar.id);
+        }
+        deadline
     }
 }
 

@@ -106,7 +106,7 @@ impl Tasks {
             .family(format!("{}-{}", definition.family, definition.hash()))
             .network_mode(NetworkMode::Awsvpc)
             .requires_compatibilities(Compatibility::Fargate)
-            .cpu("256")
+            .cpu(contract::CPU_UNITS.to_string())
             .memory("1024")
             .set_execution_role_arn(definition.execution_role_arn.clone())
             .set_container_definitions(Some(definition.containers()))
