@@ -44,7 +44,7 @@ fn a_clean_run_of_each_use_case_is_as_it_must_be() {
 
 #[test]
 fn a_planted_bug_is_caught_and_made_small() {
-    for mutant in [Mutant::NoClientToken, Mutant::StopSwallowed, Mutant::EnvironmentInTheClear] {
+    for mutant in [Mutant::NoClientToken, Mutant::StopSwallowed, Mutant::EndToldNotWritten] {
         let caught = sim::catch(mutant, 30).unwrap_or_else(|| panic!("{mutant:?} is not caught"));
         let left = caught.plan.only.clone().unwrap_or_default();
         assert!(left.len() <= 30, "{mutant:?}: {}", caught.plan);
