@@ -4,6 +4,7 @@ mod api;
 mod check;
 mod docs;
 mod events;
+mod infra;
 mod lifecycle;
 mod model;
 mod openapi;

@@ -23,6 +23,7 @@ mod faults;
 mod ids;
 pub mod model;
 pub mod sim;
+mod used;
 mod world;
 
 pub use builder::Builder;
@@ -31,4 +32,5 @@ pub use clock::TestClock;
 pub use faults::{Fault, Faults};
 pub use ids::SeededIds;
 pub use modbox_local::ecs::simulated::{OnStop, Script, Simulated, Start};
+pub use used::{Use, Used};
 pub use world::World;

@@ -1,6 +1,7 @@
 //! One run of a plan.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -31,7 +32,7 @@ use super::{
     tasks::Tasks,
     trace::Trace,
 };
-use crate::{SeededIds, TestClock};
+use crate::{SeededIds, TestClock, Use, Used};
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub trace: String,
     /// The calls of AWS that a fault might have met, in their order.
     pub points: Vec<String>,
+    /// The permissions that the functions needed.
+    pub used: BTreeSet<Use>,
 }
 
 /// The schedule's period.
@@ -90,6 +93,7 @@ impl Simulation {
             tampering: Tampering::new(mutant),
             calls: AtomicU64::new(0),
             points: Mutex::default(),
+            used: Used::default(),
             services: OnceLock::new(),
         });
         let pace = match network.choices.decide(Kind::Task, "ecs.pace", &[1]) {
@@ -186,6 +190,7 @@ impl Simulation {
             figures: Figures { calls, faults, ..network.checks.figures() },
             trace: network.trace.text(),
             points,
+            used: network.used.all(),
             made,
         }
     }
