@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use deployed::Deployed;
+pub use filters::{LAUNCHER as LAUNCHER_FILTERS, REAPER as REAPER_FILTERS};
 pub use settings::variables;
-pub use table::ensure as ensure_table;
+pub use table::{TTL as TTL_ATTRIBUTE, definition as table_definition, ensure as ensure_table};
 
 use crate::{
     aws_json::{Answer, AwsError},
