@@ -1,7 +1,6 @@
 //! The product's tests, in one binary.
 
 mod api;
-mod check;
 mod docs;
 mod events;
 mod lifecycle;

@@ -15,9 +15,10 @@ pub struct RowView {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub destroyed_at: Option<Timestamp>,
-    pub end_since: Option<Timestamp>,
     pub end_reason: Option<String>,
     pub ttl: Option<Timestamp>,
+    /// When its end was written, by the true clock.
+    pub freed_at: Option<Timestamp>,
     /// Its deadline was moved to an earlier time once.
     pub shortened: bool,
 }
@@ -50,9 +51,9 @@ impl RowView {
             created_at: time("created_at").unwrap_or(Timestamp::from_millis(0)),
             expires_at: time("expires_at"),
             destroyed_at: time("destroyed_at"),
-            end_since: time("end_since"),
             end_reason: text("end_reason"),
             ttl: number("ttl").map(|seconds| Timestamp::from_millis(seconds * 1000)),
+            freed_at: None,
             shortened: false,
         })
     }
@@ -78,15 +79,6 @@ impl RowView {
     /// When it is over; none: never yet.
     pub fn over_at(&self) -> Option<Timestamp> {
         let ended = self.destroyed_at.filter(|_| !self.live);
-        match (ended, self.expires_at) {
-            (Some(ended), Some(expires)) => Some(ended.min(expires)),
-            (ended, expires) => ended.or(expires),
-        }
-    }
-
-    /// When its name is free: with the write of its end, or with its deadline.
-    pub fn name_free_at(&self) -> Option<Timestamp> {
-        let ended = self.end_since.filter(|_| !self.live);
         match (ended, self.expires_at) {
             (Some(ended), Some(expires)) => Some(ended.min(expires)),
             (ended, expires) => ended.or(expires),

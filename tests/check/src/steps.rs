@@ -2,7 +2,7 @@
 
 use modbox_sandbox::{Launch, Provisioning, Sandbox, State, Wants};
 
-use super::{
+use crate::{
     Limits,
     rows::{Applied, Happening, Phase, RowId, Rows, Second, at, second},
     rules::{Rule, Rules},
