@@ -1,8 +1,8 @@
 //! The product's tests, in one binary.
 
 mod api;
-mod check;
 mod docs;
+mod doors;
 mod events;
 mod infra;
 mod lifecycle;

@@ -42,8 +42,8 @@ impl<'a> Functions<'a> {
     pub(super) fn api(&self) -> Api {
         let variable = self.variable();
         let env = Environment(&variable);
-        let (url, image) = (env.sandbox_url().unwrap(), env.default_image().unwrap());
-        Api::new(self.control(), self.world.keys.clone(), url, image, env.logs(&self.connection()))
+        let aws = self.connection();
+        Api::new(self.control(), self.world.keys.clone(), env.deployment(&aws).unwrap(), env.logs(&aws))
     }
 
     pub(super) async fn launcher(&self, event: Value) -> Value {

@@ -22,8 +22,7 @@ pub async fn from_env() -> Result<Router, Error> {
 
 /// Builds it of these settings.
 pub async fn set_up(env: &Environment<'_>, aws: &Connection) -> Result<Api, InvalidSetting> {
-    let (keys, url, image) = (env.keys()?, env.sandbox_url()?, env.default_image()?);
-    Ok(Api::new(env.control(aws).await?, keys, url, image, env.logs(aws)))
+    Ok(Api::new(env.control(aws).await?, env.keys()?, env.deployment(aws)?, env.logs(aws)))
 }
 
 /// Tells the router how long a request may wait: behind a function URL as long as it likes.

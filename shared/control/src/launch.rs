@@ -13,7 +13,7 @@ use modbox_sandbox::{Effect, Event, Launch, LaunchRefusal, Provisioning, State, 
 
 use serde_json::Value;
 
-use crate::{Control, Error, Keys, batch::batch};
+use crate::{Control, Error, Keys, batch::batch, reap::stop_reason};
 
 /// What the `launcher` function does: RunTask, and StopTask where the row no longer wants what it started.
 #[derive(Clone, Debug)]
@@ -128,7 +128,7 @@ impl Launcher {
         let arn = seen.arn.clone();
         match self.control.change(row, &Event::TaskSeen(seen)).await {
             Ok(changed) if changed.effects.contains(&Effect::Stop(arn.clone())) => {
-                match self.stop(&arn).await? {
+                match self.stop(&arn, &stop_reason(&changed.row.sandbox, self.control.now())).await? {
                     StopAnswer::Accepted => {
                         self.control.change(changed.row, &Event::StopSent { arn }).await.map(drop)
                     }
@@ -137,14 +137,14 @@ impl Launcher {
                 }
             }
             Ok(_) => Ok(()),
-            Err(Error::NotFound) => self.stop(&arn).await.map(drop),
+            Err(Error::NotFound) => self.stop(&arn, "modbox: the sandbox is gone").await.map(drop),
             Err(error) => Err(error),
         }
     }
 
-    async fn stop(&self, arn: &TaskArn) -> Result<StopAnswer, Error> {
+    async fn stop(&self, arn: &TaskArn, reason: &str) -> Result<StopAnswer, Error> {
         tracing::info!(task.arn = %arn, "task is stopped: its sandbox ended while it was launched");
-        Ok(self.launches.tasks.stop(arn, "modbox: the sandbox ended while its task was launched").await?)
+        Ok(self.launches.tasks.stop(arn, reason).await?)
     }
 
     async fn refused(&self, row: Row, refusal: LaunchRefusal) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use modbox_aws::{
     tasks::{Architecture, LaunchSettings, Launches, Place, Tasks, UnknownArchitecture},
 };
 
-use crate::{Control, InvalidKeys, Keys, SystemClock, SystemIds, UrlTemplate};
+use crate::{Control, Deployment, InvalidKeys, Keys, SystemClock, SystemIds, UrlTemplate};
 
 /// A variable that is missing or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -103,12 +103,13 @@ impl Environment<'_> {
         self.required("MODBOX_STACK")
     }
 
-    pub fn sandbox_url(&self) -> Result<UrlTemplate, InvalidSetting> {
-        self.required("MODBOX_SANDBOX_URL").map(UrlTemplate::new)
-    }
-
-    pub fn default_image(&self) -> Result<String, InvalidSetting> {
-        self.required("MODBOX_DEFAULT_IMAGE")
+    /// What every sandbox of this deployment has; its region is that of the connection.
+    pub fn deployment(&self, connection: &Connection) -> Result<Deployment, InvalidSetting> {
+        Ok(Deployment {
+            sandbox_url: UrlTemplate::new(self.required("MODBOX_SANDBOX_URL")?),
+            default_image: self.required("MODBOX_DEFAULT_IMAGE")?,
+            region: connection.region().to_owned(),
+        })
     }
 
     fn architecture(&self) -> Result<Option<Architecture>, InvalidSetting> {

@@ -131,8 +131,9 @@ impl Functions<'_> {
 
     fn api(&self) -> Result<Api, InvalidSetting> {
         let keys = self.parts.keys.clone();
-        let logs = self.env.logs(&self.connection("api"));
-        Ok(Api::new(self.control("api"), keys, self.env.sandbox_url()?, self.env.default_image()?, logs))
+        let connection = self.connection("api");
+        let (deployment, logs) = (self.env.deployment(&connection)?, self.env.logs(&connection));
+        Ok(Api::new(self.control("api"), keys, deployment, logs))
     }
 
     fn launcher(&self) -> Result<Handler, InvalidSetting> {

@@ -79,6 +79,7 @@ fn shared() -> Vec<Trial> {
         shutdown::sigterm_ends_every_task,
         shutdown::an_interrupt_ends_every_task,
         ends::a_destroyed_sandbox_is_gone_whatever_its_processes_do,
+        ends::a_killed_sandbox_is_gone_at_once_whatever_its_processes_do,
         ends::a_runtime_that_is_killed_ends_its_sandbox_with_a_reason,
         ends::a_wait_ends_with_the_sandbox_that_it_waits_for,
         ends::a_sandbox_destroyed_while_it_starts_never_runs,

@@ -151,7 +151,7 @@ impl Launches {
             .family(format!("{}-{}", definition.family, definition.hash()))
             .network_mode(NetworkMode::Awsvpc)
             .requires_compatibilities(Compatibility::Fargate)
-            .cpu("256")
+            .cpu(contract::CPU_UNITS.to_string())
             .memory("1024")
             .set_runtime_platform(definition.architecture.map(platform))
             .set_execution_role_arn(definition.execution_role_arn.clone())

@@ -46,6 +46,16 @@ fn sandboxes() -> Vec<(&'static str, Sandbox)> {
         ("started", started.clone()),
         ("running", running.clone()),
         ("forever", Sandbox { expires_at: None, ..running.clone() }),
+        ("stopped", after(&running, Event::Stop { by: by() })),
+        ("dismissed", after(&after(&running, Event::Stop { by: by() }), Event::Destroy { by: by() })),
+        (
+            "labelled",
+            Sandbox {
+                labels: Labels::new([("who".to_owned(), "ann".to_owned())].into()).unwrap(),
+                extended_at: Some(T0 + Duration::from_secs(1)),
+                ..running.clone()
+            },
+        ),
         ("killed", after(&running, Event::Kill { by: by() })),
         ("exited", after(&running, seen(3, TaskPhase::Stopped(EndReason::Exited { code: Some(3) })))),
         (

@@ -1,11 +1,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use modbox_sandbox::{
-    Effect, End, EndReason, Ending, Event, LaunchRefusal, Name, Sandbox, SandboxId, Spec, State, Stop,
-    TaskArn, TaskPhase, TaskSeen, Timestamp, UserId, apply, create,
+    Deadline, Effect, End, EndReason, Ending, Event, LaunchRefusal, Name, Sandbox, SandboxId, Spec, State,
+    Stop, TaskArn, TaskPhase, TaskSeen, Timestamp, UserId, apply, create,
 };
 
-use super::rules::{Rule, Rules};
+use crate::rules::{Rule, Rules};
 
 /// Seconds since the sandbox was created: the clock of the check.
 pub(super) type Second = u16;
@@ -197,7 +197,7 @@ fn event(happening: Happening) -> Event {
     match happening {
         Happening::Destroy => Event::Destroy { by },
         Happening::Kill => Event::Kill { by },
-        Happening::Extend(until) => Event::Extend { expires_at: at(until) },
+        Happening::Extend(until) => Event::Extend { to: Deadline::Life(Duration::from_secs(until.into())) },
         Happening::Adopted => seen(0, TaskPhase::Starting),
         Happening::Seen(phase) => {
             let word = match phase {

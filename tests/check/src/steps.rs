@@ -2,8 +2,9 @@
 
 use modbox_sandbox::{Launch, Provisioning, Sandbox, State, Wants};
 
-use super::{
+use crate::{
     Limits,
+    invariants::rank,
     rows::{Applied, Happening, Phase, RowId, Rows, Second, at, second},
     rules::{Rule, Rules},
     state::{Held, Next, Task, Then, Who, World},
@@ -37,14 +38,14 @@ const EXTENSION: Second = 240;
 pub(super) struct Steps<'a> {
     pub(super) rows: &'a mut Rows,
     pub(super) rules: Rules,
-    limits: &'a Limits,
+
     from: &'a World,
     edges: Vec<Edge>,
 }
 
 impl<'a> Steps<'a> {
     pub(super) fn of(rows: &'a mut Rows, rules: Rules, limits: &'a Limits, from: &'a World) -> Vec<Edge> {
-        let mut steps = Self { rows, rules, limits, from, edges: Vec::new() };
+        let mut steps = Self { rows, rules, from, edges: Vec::new() };
         for who in Who::ALL {
             steps.go_on(who);
         }
@@ -53,6 +54,7 @@ impl<'a> Steps<'a> {
             steps.wake_reaper();
             steps.wake_observer();
             steps.clients();
+            steps.read();
             steps.orphans();
             steps.schedule();
         }
@@ -185,7 +187,7 @@ impl<'a> Steps<'a> {
             Applied::Row(after, stop) => (after, stop),
         };
         if after == row {
-            follow(world, who, then, (row, stop));
+            self.follow(world, who, then, (row, stop));
         } else {
             world.go_on(who, Next::Write { row, after, stop, happening, then });
         }
@@ -202,22 +204,26 @@ impl<'a> Steps<'a> {
             self.decide(&mut world, who, (met, happening, then));
             return self.fair(who.name(), "writes, and finds a newer row", world);
         }
-        if !self.limits.late_extensions && self.is_late(happening) {
-            world.finish(who);
-            return self.fair(who.name(), "does not write: the deadline has passed meanwhile", world);
-        }
         if !self.commit(&mut world, after) {
-            follow(&mut world, who, then, (row, false));
+            self.follow(&mut world, who, then, (row, false));
             return self.fair(who.name(), "writes, and finds that the name was lost", world);
         }
         self.lost(who, "writes, and is killed", &world);
-        follow(&mut world, who, then, (after, stop));
+        self.follow(&mut world, who, then, (after, stop));
         self.fair(who.name(), "writes the row", world);
     }
 
-    /// Whether the deadline that is to be moved passed since that was decided.
-    fn is_late(&self, happening: Happening) -> bool {
-        matches!(happening, Happening::Extend(_)) && self.row().is_over(at(self.from.now))
+    /// What an invocation does once a write was answered; `stop` is whether the task is to be stopped now.
+    fn follow(&self, world: &mut World, who: Who, then: Then, (row, stop): (RowId, bool)) {
+        match then {
+            Then::StopUnwanted if stop => world.go_on(who, Next::StopTask { row }),
+            Then::Tick => world.go_on(who, Next::Read),
+            Then::Tell => {
+                world.told = rank(self.rows.get(row).status(at(world.now)));
+                world.finish(who);
+            }
+            Then::Finish | Then::StopUnwanted => world.finish(who),
+        }
     }
 
     /// The transaction over row and name, as `shared/aws/src/table/commit.rs` has it, and its stream records.
@@ -409,6 +415,23 @@ impl<'a> Steps<'a> {
         self.push(who.name(), what, world);
     }
 
+    /// A read, as `shared/control/src/get.rs` has it.
+    fn read(&mut self) {
+        if self.from.left.reads == 0 || !self.from.is_idle(Who::Reader) {
+            return;
+        }
+        let (id, mut world) = (self.from.row, self.from.clone());
+        world.left.reads -= 1;
+        world.begin(Who::Reader, Next::Read, Held::Nothing);
+        let is_over = self.row().is_live() && self.row().is_over(at(self.from.now));
+        if is_over && self.rules.hold(Rule::WriteEndBeforeTelling) {
+            self.decide(&mut world, Who::Reader, (id, Happening::Tick, Then::Tell));
+        } else {
+            self.follow(&mut world, Who::Reader, Then::Tell, (id, false));
+        }
+        self.push(Who::Reader.name(), "reads the row", world);
+    }
+
     /// A create that wants the name, as `shared/aws/src/table/create.rs` has it.
     fn create(&mut self) {
         let name = self.from.name;
@@ -487,15 +510,6 @@ fn wanted(sandbox: &Sandbox, now: Second) -> Option<u32> {
             Some(*attempt)
         }
         _ => None,
-    }
-}
-
-/// What an invocation does once a write was answered; `stop` is whether the task is to be stopped now.
-fn follow(world: &mut World, who: Who, then: Then, (row, stop): (RowId, bool)) {
-    match then {
-        Then::StopUnwanted if stop => world.go_on(who, Next::StopTask { row }),
-        Then::Tick => world.go_on(who, Next::Read),
-        Then::Finish | Then::StopUnwanted => world.finish(who),
     }
 }
 

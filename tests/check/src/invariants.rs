@@ -2,7 +2,7 @@
 
 use modbox_sandbox::{State, Status};
 
-use super::{
+use crate::{
     rows::{Rows, at},
     state::{Task, World},
 };
@@ -18,7 +18,10 @@ pub(super) fn broken(rows: &Rows, before: &World, after: &World) -> Option<&'sta
     if (is.is_live() && !was.is_live()) || (was_destroyed && !matches!(is.state, State::Destroyed(_))) {
         return Some("a destroyed row never comes back");
     }
-    if rank(view) < rank(was.status(at(before.now))) {
+    if place(&is.state) < place(&was.state) {
+        return Some("a row never goes backwards");
+    }
+    if after.told < before.told {
         return Some("what a client reads never goes backwards");
     }
     if after.rivals + u8::from(view != Status::Destroyed) > 1 {
@@ -30,7 +33,18 @@ pub(super) fn broken(rows: &Rows, before: &World, after: &World) -> Option<&'sta
     None
 }
 
-fn rank(status: Status) -> u8 {
+/// How far the row has come, whatever the clock says.
+fn place(state: &State) -> u8 {
+    match state {
+        State::Provisioning(_) => 0,
+        State::Running(_) => 1,
+        State::Destroying(_) => 2,
+        State::Destroyed(_) => 3,
+    }
+}
+
+/// How far the sandbox has come for whoever reads it.
+pub(super) fn rank(status: Status) -> u8 {
     match status {
         Status::Provisioning => 0,
         Status::Running => 1,

@@ -7,11 +7,10 @@ use axum::{
     http::request::Parts,
 };
 
-use super::body::Checks;
-use crate::error::ApiError;
+use crate::{body::Checks, error::ApiError};
 
 /// The parameters of a query string, and what is wrong with them so far. Those that nobody asks for are ignored.
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     /// Names and values as they came, some perhaps twice.
     pairs: Vec<(String, String)>,
     checks: Checks,
@@ -27,12 +26,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.pairs.iter().any(|(known, _)| known == name)
     }
 
     /// What `read` makes of a parameter that may come once. If it makes nothing of it, the fault is the message.
-    pub(super) fn one<T>(
+    pub(crate) fn one<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&str) -> Option<T>,
@@ -53,7 +52,7 @@ impl Parameters {
     }
 
     /// A number that lies in the range.
-    pub(super) fn number<N: FromStr + PartialOrd + Display>(
+    pub(crate) fn number<N: FromStr + PartialOrd + Display>(
         &mut self,
         name: &str,
         range: RangeInclusive<N>,
@@ -63,11 +62,11 @@ impl Parameters {
         self.one(name, inside, &message, "out_of_range")
     }
 
-    pub(super) fn fault(&mut self, name: &str, message: &str, kind: &'static str) {
+    pub(crate) fn fault(&mut self, name: &str, message: &str, kind: &'static str) {
         self.checks.query_fault(name, message, kind);
     }
 
-    pub(super) fn done(self) -> Result<(), ApiError> {
+    pub(crate) fn done(self) -> Result<(), ApiError> {
         self.checks.done()
     }
 }

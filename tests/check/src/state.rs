@@ -1,4 +1,4 @@
-use super::rows::{Happening, Phase, RowId, Second};
+use crate::rows::{Happening, Phase, RowId, Second};
 
 /// All that the check knows of the world at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,9 @@ pub(super) struct World {
     pub(super) reaps: bool,
     /// Undelivered events of ECS, by phase.
     pub(super) events: [u8; 3],
-    pub(super) actors: [Actor; 6],
+    pub(super) actors: [Actor; 7],
+    /// What whoever read the sandbox last was told; the ranks are those of `invariants`.
+    pub(super) told: u8,
     pub(super) left: Left,
 }
 
@@ -61,11 +63,13 @@ pub(super) enum Who {
     Ann,
     /// Another, who kills or extends.
     Ben,
+    /// Whoever reads.
+    Reader,
 }
 
 impl Who {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Launcher, Self::Reaper, Self::Schedule, Self::Observer, Self::Ann, Self::Ben];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Launcher, Self::Reaper, Self::Schedule, Self::Observer, Self::Ann, Self::Ben, Self::Reader];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -75,6 +79,7 @@ impl Who {
             Self::Observer => "observer",
             Self::Ann => "client 1",
             Self::Ben => "client 2",
+            Self::Reader => "reader",
         }
     }
 }
@@ -129,6 +134,8 @@ pub(super) enum Then {
     StopUnwanted,
     /// The row's tick.
     Tick,
+    /// The answer, which tells what the row says.
+    Tell,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -150,6 +157,7 @@ pub(super) struct Left {
     /// What each of the two clients asks of the sandbox.
     pub(super) commands: [u8; 2],
     pub(super) creates: u8,
+    pub(super) reads: u8,
 }
 
 impl World {

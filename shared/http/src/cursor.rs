@@ -7,14 +7,14 @@ use modbox_sandbox::{SandboxId, Timestamp};
 /// The first moment that a key of the index has no room for: 15 digits of milliseconds.
 const END_OF_TIME: i64 = 1_000_000_000_000_000;
 
-pub(super) fn write(position: Position) -> String {
+pub(crate) fn write(position: Position) -> String {
     let mut bytes = position.created_at.millis().to_be_bytes().to_vec();
     bytes.extend(position.id.as_u128().to_be_bytes());
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The position; none if no list ever gave this cursor.
-pub(super) fn read(cursor: &str) -> Option<Position> {
+pub(crate) fn read(cursor: &str) -> Option<Position> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (millis, bits) = bytes.split_first_chunk::<8>()?;
     let millis = i64::from_be_bytes(*millis);

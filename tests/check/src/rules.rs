@@ -24,10 +24,12 @@ pub enum Rule {
     FreeName,
     /// Rule 7: an extension is one transaction over row and name.
     ExtendRowAndName,
+    /// Rule 8: whoever finds that the deadline has passed writes the end before telling of it.
+    WriteEndBeforeTelling,
 }
 
 impl Rule {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadBeforeRunTask,
         Self::ClientToken,
         Self::AttemptRisesAfterNo,
@@ -38,6 +40,7 @@ impl Rule {
         Self::FreeOnlyOwnName,
         Self::FreeName,
         Self::ExtendRowAndName,
+        Self::WriteEndBeforeTelling,
     ];
 
     /// Its number in the spine.
@@ -47,6 +50,7 @@ impl Rule {
             Self::RecordArnWhenOver | Self::StopWhatIsRecorded => 4,
             Self::WaitForTask | Self::NotFoundIsNotGone => 5,
             Self::FreeOnlyOwnName | Self::FreeName | Self::ExtendRowAndName => 7,
+            Self::WriteEndBeforeTelling => 8,
         }
     }
 }

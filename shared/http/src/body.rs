@@ -16,8 +16,11 @@ use serde_path_to_error::Segment;
 
 use crate::error::{ApiError, Issue, excerpt};
 
+/// No body may be larger, in bytes.
+pub(crate) const MAX_BODY: usize = 1_000_000;
+
 /// A JSON body. An empty one is `{}`; unknown members are ignored, and `null` is absent.
-pub(super) struct Body<T>(pub(super) T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = ApiError;
@@ -71,7 +74,7 @@ fn without_value(message: &str) -> String {
 }
 
 /// An integer as JSON Schema has it: `60.0` is one too. What is larger than an `i64` is its largest.
-pub(super) fn integer<'de, D: Deserializer<'de>>(json: D) -> Result<Option<i64>, D::Error> {
+pub(crate) fn integer<'de, D: Deserializer<'de>>(json: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
     #[serde(transparent)]
     struct Nullable(#[serde(deserialize_with = "whole")] i64);
@@ -123,10 +126,10 @@ const MAX_FAULTS: usize = 20;
 
 /// Collects what is wrong with a request that could be parsed.
 #[derive(Debug, Default)]
-pub(super) struct Checks(Vec<Issue>);
+pub(crate) struct Checks(Vec<Issue>);
 
 impl Checks {
-    pub(super) fn fault(&mut self, field: &str, message: impl Into<String>, kind: &'static str) {
+    pub(crate) fn fault(&mut self, field: &str, message: impl Into<String>, kind: &'static str) {
         self.add(Issue::new(&["body", field], message, kind));
     }
 
@@ -137,7 +140,7 @@ impl Checks {
     }
 
     /// The value if it is there and lies in the range.
-    pub(super) fn in_range(
+    pub(crate) fn in_range(
         &mut self,
         field: &str,
         value: Option<i64>,
@@ -151,15 +154,15 @@ impl Checks {
         inside
     }
 
-    pub(super) fn header_fault(&mut self, header: &str, message: &str) {
+    pub(crate) fn header_fault(&mut self, header: &str, message: &str) {
         self.add(Issue::new(&["header", header], message, "value_error"));
     }
 
-    pub(super) fn query_fault(&mut self, parameter: &str, message: impl Into<String>, kind: &'static str) {
+    pub(crate) fn query_fault(&mut self, parameter: &str, message: impl Into<String>, kind: &'static str) {
         self.add(Issue::new(&["query", parameter], message, kind));
     }
 
-    pub(super) fn done(self) -> Result<(), ApiError> {
+    pub(crate) fn done(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.0)) }
     }
 }

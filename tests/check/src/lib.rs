@@ -44,9 +44,8 @@ pub struct Limits {
     pub commands: [u8; 2],
     /// How often another sandbox is created under the name.
     pub creates: u8,
-    /// Whether an extension that was decided before the deadline may be written after it. DynamoDB has no clock to
-    /// forbid it, and what read as destroyed lives again; so it is left out but for the test that shows it.
-    pub late_extensions: bool,
+    /// How often somebody reads the sandbox, whenever it may be.
+    pub reads: u8,
 }
 
 /// A world in which nobody asks for anything and nothing goes wrong.
@@ -61,14 +60,15 @@ const NOTHING: Limits = Limits {
     refusals: 0,
     commands: [0, 0],
     creates: 0,
-    late_extensions: false,
+    reads: 0,
 };
 
 impl Limits {
     /// Killed invocations, lost answers and lost events, while the sandbox is destroyed.
     pub const FAULTS: Self =
         Self { name: "faults", instants: &[0, 190, 310], faults: 1, commands: [1, 0], creates: 1, ..NOTHING };
-    /// The deadline and what moves it; the launcher may straddle it, and others want the name.
+    /// The deadline and what moves it, which may be decided before it and written after it; the launcher may straddle it,
+    /// and others want the name.
     pub const DEADLINE: Self = Self {
         name: "deadline",
         instants: &[0, 200, 245],
@@ -77,6 +77,8 @@ impl Limits {
         creates: 2,
         ..NOTHING
     };
+    /// The same, while others read.
+    pub const READS: Self = Self { name: "reads", creates: 0, reads: 2, ..Self::DEADLINE };
     /// ECS says no, for now or for good.
     pub const REFUSALS: Self = Self {
         name: "refusals",
@@ -94,7 +96,8 @@ impl Limits {
         Self { name: "crowd", instants: &[0, 50], at_once: 3, commands: [1, 1], ..NOTHING };
 
     /// Every world; the instants are chosen around the first look, SETTLE, the deadline and `launch_by`.
-    pub const ALL: [Self; 5] = [Self::FAULTS, Self::DEADLINE, Self::REFUSALS, Self::DUPLICATES, Self::CROWD];
+    pub const ALL: [Self; 6] =
+        [Self::FAULTS, Self::DEADLINE, Self::READS, Self::REFUSALS, Self::DUPLICATES, Self::CROWD];
 }
 
 /// What a search found.
@@ -203,13 +206,15 @@ impl Search {
             launches: [None, Some(row)],
             reaps: false,
             events: [0; 3],
-            actors: [Actor::default(); 6],
+            actors: [Actor::default(); 7],
+            told: 0,
             left: Left {
                 faults: self.limits.faults,
                 duplicates: self.limits.duplicates,
                 refusals: self.limits.refusals,
                 commands: self.limits.commands,
                 creates: self.limits.creates,
+                reads: self.limits.reads,
             },
         }
     }
