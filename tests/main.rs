@@ -4,6 +4,7 @@ mod api;
 mod docs;
 mod doors;
 mod events;
+mod infra;
 mod lifecycle;
 mod model;
 mod openapi;

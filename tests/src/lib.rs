@@ -24,6 +24,7 @@ mod log;
 pub mod model;
 mod secrets;
 pub mod sim;
+mod used;
 mod world;
 
 pub use builder::Builder;
@@ -33,4 +34,5 @@ pub use faults::{Fault, Faults};
 pub use ids::SeededIds;
 pub use modbox_local::ecs::simulated::{OnStop, Script, Simulated, Start};
 pub use secrets::Secrets;
+pub use used::{Use, Used};
 pub use world::World;

@@ -28,7 +28,7 @@ use super::{
     mutant::Tampering,
     trace::{Trace, digest},
 };
-use crate::{TestClock, faults::outage};
+use crate::{TestClock, Used, faults::outage};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub struct Network {
     pub calls: AtomicU64,
     /// Every call that a fault might have met, in its order.
     pub points: Mutex<Vec<String>>,
+    /// What IAM would have been asked for.
+    pub used: Used,
     /// What does a call that nobody waits for any more.
     pub services: OnceLock<(Arc<Dynamo>, Ecs)>,
 }
@@ -132,6 +134,7 @@ impl Wire {
         network.calls.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}/{}", invocation.name, invocation.next_call());
         network.point(&name);
+        network.used.note(&call);
         let (operation, sent) = (call.operation.to_owned(), digest(&call.body));
         let fate = network.fate(&name, &invocation, &call);
         let latency = network.latency(&name);

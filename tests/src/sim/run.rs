@@ -1,6 +1,7 @@
 //! One run of a plan.
 
 use std::{
+    collections::BTreeSet,
     panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -31,7 +32,7 @@ use super::{
     tasks::Tasks,
     trace::Trace,
 };
-use crate::{SeededIds, TestClock, log};
+use crate::{SeededIds, TestClock, Use, Used, log};
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub trace: String,
     /// The calls of AWS that a fault might have met, in their order.
     pub points: Vec<String>,
+    /// The permissions that the functions needed.
+    pub used: BTreeSet<Use>,
 }
 
 /// The schedule's period.
@@ -71,6 +74,7 @@ pub fn run(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
         figures: Figures::default(),
         trace: String::new(),
         points: Vec::new(),
+        used: BTreeSet::new(),
     })
 }
 
@@ -102,6 +106,7 @@ impl Simulation {
             tampering: Tampering::new(mutant),
             calls: AtomicU64::new(0),
             points: Mutex::default(),
+            used: Used::default(),
             services: OnceLock::new(),
         });
         let pace = match network.choices.decide(Kind::Task, "ecs.pace", &[1]) {
@@ -213,6 +218,7 @@ impl Simulation {
             figures: Figures { calls, faults, ..network.checks.figures() },
             trace: network.trace.text(),
             points,
+            used: network.used.all(),
             made,
         }
     }
