@@ -92,7 +92,8 @@ impl ContainerEngine {
     /// that it ended. To be called before the first start.
     pub async fn sweep(&self, keep: BTreeSet<String>) -> Result<Vec<String>, OpenError> {
         let shared = &self.shared;
-        let left = shared.list(&Labels::of_data(&shared.data)).await.map_err(OpenError::Answer)?;
+        let labels = Labels::of_data(&shared.data);
+        let left = insist(|| shared.list(&labels)).await.map_err(OpenError::Answer)?;
         let task = |container: &ContainerSummary| label(container, plan::TASK).map(ToOwned::to_owned);
         let tasks: BTreeSet<String> = left.iter().filter_map(task).filter(|id| !keep.contains(id)).collect();
         for task in &tasks {

@@ -1,14 +1,11 @@
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::{
+    client::PATIENCE,
     machine::{Machine, Sandbox},
     podman::{inspect, of_sandbox, podman, with_label},
     processes::until,
 };
-
-const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 fn said(sandbox: &Sandbox, command: &str) -> String {
     let answer = sandbox.exec(command).unwrap();
@@ -69,7 +66,7 @@ pub(crate) fn the_containers_of_a_task_are_labelled_and_share_a_network() {
     }
     assert_eq!(said(&sandbox, "curl -s -o /dev/null -w '%{http_code}' localhost:8080/"), "200");
     machine.destroy(&sandbox.id);
-    until(GONE_WITHIN, "they are gone", || with_label("modbox.sandbox", &sandbox.id).is_empty());
+    until(PATIENCE, "they are gone", || with_label("modbox.sandbox", &sandbox.id).is_empty());
 }
 
 pub(crate) fn a_command_that_takes_more_memory_than_there_is_is_killed_alone() {
@@ -99,9 +96,9 @@ pub(crate) fn a_main_container_that_is_killed_ends_its_sandbox_with_a_reason() {
     let sandbox = machine.create_running(&json!({"ttl_seconds": 600}));
     let word = sandbox.leave_stubborn_processes();
     podman(&["kill", "--signal", "KILL", &of_sandbox(&sandbox.id, "main")]);
-    until(GONE_WITHIN * 2, "it is over", || machine.detail(&sandbox.id)["status"] == "destroyed");
+    until(PATIENCE, "it is over", || machine.detail(&sandbox.id)["status"] == "destroyed");
     assert_eq!(machine.detail(&sandbox.id)["reason"], "exited with code 137");
-    until(GONE_WITHIN, "nothing is left", || {
+    until(PATIENCE, "nothing is left", || {
         crate::processes::with_word(&word) == 0 && with_label("modbox.sandbox", &sandbox.id).is_empty()
     });
 }
