@@ -24,7 +24,7 @@ use modbox_aws::{
     Connection,
     table::{Committed, Created, Row, Table, TokenHash},
 };
-use modbox_control::{Admin, Api, Control, Keys, SystemClock, SystemIds, UrlTemplate};
+use modbox_control::{Admin, Api, Control, Deployment, Keys, SystemClock, SystemIds, UrlTemplate};
 use modbox_local::{
     aws_json::{Answer, AwsError},
     cloud::{Cloud, Service},
@@ -117,7 +117,12 @@ impl Bench {
         let control = Control::new(table("api"), Arc::new(SystemClock), Arc::new(SystemIds));
         let admin = Admin::new(control.clone());
         let keys: Keys = Keys::generate("k1", [1, 2]).parse().expect("a generated key can be read");
-        let api = Api::new(control, keys, UrlTemplate::loopback(), "modbox/sandbox-lite".to_owned(), None);
+        let deployment = Deployment {
+            sandbox_url: UrlTemplate::loopback(),
+            default_image: "modbox/sandbox-lite".to_owned(),
+            region: "us-east-1".to_owned(),
+        };
+        let api = Api::new(control, keys, deployment, None);
         let table = table("table");
         admin.admit(USER, TOKEN, "of the benchmark").await.expect("a token can be stored");
         Self { table, client: Client::new(modbox_http::router(api)).with_token(TOKEN) }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use modbox_tests::World;
+use modbox_tests::{Fault, World};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
@@ -67,6 +67,8 @@ async fn what_is_over_stays_over() {
     world.settle().await;
     world.pass(Duration::from_secs(60)).await;
     for id in [destroyed, expired] {
+        // Whoever first finds that a deadline has passed writes the end.
+        assert_eq!(ann.detail(&id).await["status"], "destroyed");
         let before = world.items();
         let answer = ann.post(&format!("/sandboxes/{id}/extend"), json!({"ttl_seconds": 600})).await;
         answer.expect(409);
@@ -105,4 +107,67 @@ async fn what_was_never_there_is_not_found() {
     let answer = ann.post("/sandboxes/nobody/extend", json!({"ttl_seconds": 60})).await;
     answer.expect(404);
     assert_eq!(answer.code(), "sandbox_not_found");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_last_five_seconds_a_deadline_is_not_moved_away() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let id = ann.create(json!({"task_id": "one", "ttl_seconds": 60})).await;
+    world.settle().await;
+    let left = world.row(&id).await.sandbox.expires_at.unwrap().since(world.now());
+    world.pass(left - Duration::from_millis(4_900)).await;
+    let before = world.items();
+    let answer = ann.post("/sandboxes/one/extend", json!({"ttl_seconds": 600})).await;
+    answer.expect(409);
+    assert_eq!(answer.code(), "conflict");
+    assert_eq!(world.items(), before);
+    assert_eq!(ann.detail(&id).await["status"], "running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_cannot_be_written_in_time_is_given_up() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let id = ann.create(json!({"task_id": "one", "ttl_seconds": 60})).await;
+    world.settle().await;
+    let left = world.row(&id).await.sandbox.expires_at.unwrap().since(world.now());
+    world.pass(left - Duration::from_millis(5_500)).await;
+    world.faults.next(("api", "TransactWriteItems"), 10, Fault::Hangs);
+    let asked = world.now();
+    let answer = ann.post("/sandboxes/one/extend", json!({"ttl_seconds": 600})).await;
+    answer.expect(503);
+    assert!(world.now().since(asked) <= Duration::from_millis(600), "{:?}", world.now().since(asked));
+    world.faults.clear();
+    world.pass(Duration::from_secs(6)).await;
+    assert_eq!(ann.detail(&id).await["reason"], "expired");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_of_an_end_by_the_clock_has_it_written() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let reads = [
+        "/sandboxes/{id}",
+        "/sandboxes/one",
+        "/sandboxes",
+        "/sandboxes?status=running",
+        "/sandboxes/status/one",
+    ];
+    for path in reads {
+        let id = ann.create(json!({"task_id": "one", "ttl_seconds": 60})).await;
+        world.settle().await;
+        world.pass(Duration::from_secs(60)).await;
+        assert!(world.row(&id).await.sandbox.is_live(), "something wrote the end");
+        ann.get(&path.replace("{id}", &id)).await.expect(200);
+        assert!(!world.row(&id).await.sandbox.is_live(), "{path}");
+        let (answer, calls) = world.counting("api", ann.get(&path.replace("{id}", &id))).await;
+        answer.expect(200);
+        assert!(!calls.contains_key("TransactWriteItems"), "{path}: it is written once");
+    }
+    let id = ann.create(json!({"task_id": "two", "ttl_seconds": 60})).await;
+    world.settle().await;
+    world.pass(Duration::from_secs(60)).await;
+    world.sidecar(&id).get(&format!("/sandboxes/{id}/deadline")).await.expect(200);
+    assert!(!world.row(&id).await.sandbox.is_live(), "its sidecar ends the task");
 }

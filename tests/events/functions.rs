@@ -42,16 +42,16 @@ impl<'a> Functions<'a> {
     pub(super) fn api(&self) -> Api {
         let variable = self.variable();
         let env = Environment(&variable);
-        let (url, image) = (env.sandbox_url().unwrap(), env.default_image().unwrap());
-        Api::new(self.control(), self.world.keys.clone(), url, image, env.logs(&self.connection()))
+        let aws = self.connection();
+        Api::new(self.control(), self.world.keys.clone(), env.deployment(&aws).unwrap(), env.logs(&aws))
     }
 
     pub(super) async fn launcher(&self, event: Value) -> Value {
         let (variable, aws) = (self.variable(), self.connection());
         let env = Environment(&variable);
-        let (tasks, bus) = (env.tasks(&aws).unwrap(), env.bus(&aws).unwrap());
+        let (launches, bus) = (env.launches(&aws).unwrap(), env.bus(&aws).unwrap());
         let keys = self.world.keys.clone();
-        let launcher = Launcher::new(self.control(), tasks, bus, env.dead_letters(&aws).unwrap(), keys);
+        let launcher = Launcher::new(self.control(), launches, bus, env.dead_letters(&aws).unwrap(), keys);
         launcher::handler(&launcher, event).await.unwrap()
     }
 

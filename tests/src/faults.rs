@@ -49,7 +49,8 @@ impl Fault {
     }
 }
 
-fn outage() -> AwsError {
+/// AWS is out of order.
+pub(crate) fn outage() -> AwsError {
     AwsError { status: 500, ..AwsError::client("InternalServerError", "out of order") }
 }
 

@@ -101,6 +101,7 @@ fn reason_word(reason: &EndReason) -> &'static str {
     match reason {
         EndReason::Requested => "requested",
         EndReason::Killed => "killed",
+        EndReason::Stopped => "stopped",
         EndReason::Expired => "expired",
         EndReason::Failed { .. } => "failed",
         EndReason::Exited { .. } => "exited",

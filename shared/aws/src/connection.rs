@@ -83,7 +83,8 @@ impl Connection {
         }
     }
 
-    pub(crate) fn region(&self) -> &str {
+    /// The region that everything is in.
+    pub fn region(&self) -> &str {
         self.region.as_ref()
     }
 

@@ -50,25 +50,39 @@ impl Control {
         self.table.load(id).await?.ok_or(Error::NotFound)
     }
 
+    /// The row as whoever reads it may be told of it: once its deadline has passed, with its end written.
+    ///
+    /// Nobody is told of an end that the table does not hold. By the clock alone, another reader with another clock could
+    /// find it alive again, and so could everybody, by an extension that was decided in time and written late.
+    pub(crate) async fn as_of_now(&self, row: Row) -> Result<Row, Error> {
+        if row.sandbox.is_live() && row.sandbox.is_over(self.now()) {
+            return Ok(self.change(row, &Event::Tick).await?.row);
+        }
+        Ok(row)
+    }
+
     /// Applies the event to the row and commits; if another write came first, to what that one left.
     pub(crate) async fn change(&self, mut row: Row, event: &Event) -> Result<Changed, Error> {
+        let mut write = self.write_id();
         for attempt in 0..TRIES {
+            // Anew in each try: what was in time before a conflict may be late after it.
             let change = apply(&row.sandbox, event.clone(), self.now())?;
             if change.sandbox == row.sandbox {
                 return Ok(Changed { row, effects: change.effects });
             }
-            let write = self.write_id();
-            let commit = || self.table.commit(&row, change.sandbox.clone(), &write);
-            match self.unless_in_conflict(commit).await? {
-                Committed::Done(after) => {
+            match self.table.commit(&row, change.sandbox, &write).await {
+                Ok(Committed::Done(after)) => {
                     log(&row, &after, &change.effects);
                     return Ok(Changed { row: after, effects: change.effects });
                 }
-                Committed::Stale(Some(newer)) => row = newer,
-                Committed::Stale(None) => return Err(Error::NotFound),
-                Committed::NameLost => {
+                Ok(Committed::Stale(Some(newer))) => (row, write) = (newer, self.write_id()),
+                Ok(Committed::Stale(None)) => return Err(Error::NotFound),
+                Ok(Committed::NameLost) => {
                     return Err(Error::Refused(Refusal { state: row.sandbox.state, event: event.clone() }));
                 }
+                // A transaction of somebody else holds an item (rule 9).
+                Err(modbox_aws::Error::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
             self.pause(attempt).await;
         }

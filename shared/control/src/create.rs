@@ -6,7 +6,7 @@ use modbox_aws::{
     table::{Created, IdempotencyKey, Row},
     tasks::{MAX_OVERRIDES_CHARS, Overrides, TaskEnvironment},
 };
-use modbox_sandbox::{Name, Sandbox, SandboxId, Spec, UserId, contract};
+use modbox_sandbox::{Labels, Name, Sandbox, SandboxId, Spec, UserId, contract};
 
 use crate::{Api, Error, Selector};
 
@@ -21,6 +21,7 @@ pub struct Order {
     /// Never expires if absent.
     pub ttl: Option<Duration>,
     pub env: BTreeMap<String, String>,
+    pub labels: Labels,
     pub client_reference: Option<String>,
     /// The caller's Idempotency-Key: for 24 hours the same key and request answer with the same sandbox.
     pub idempotency_key: Option<String>,
@@ -49,7 +50,7 @@ impl std::fmt::Debug for Order {
 }
 
 /// Memory of an image that says nothing else.
-const DEFAULT_MEMORY_MB: u32 = 1024;
+pub const DEFAULT_MEMORY_MB: u32 = 1024;
 
 impl Api {
     /// Accepts a sandbox. What the answer promises is in the table when it is given; nothing else was waited for.
@@ -95,17 +96,18 @@ impl Api {
     }
 
     fn sandbox(&self, id: SandboxId, order: &Order) -> Sandbox {
-        let image = order.image.clone().unwrap_or_else(|| self.default_image.clone());
+        let image = order.image.clone().unwrap_or_else(|| self.deployment.default_image.clone());
         let spec = Spec {
             readiness_port: contract::is_built_in(&image).then_some(contract::RUNTIME_PORT),
             image,
             memory_mb: DEFAULT_MEMORY_MB,
-            url: self.sandbox_url.render(id),
+            url: self.deployment.sandbox_url.render(id),
             api_url: order.api_url.clone(),
             client_reference: order.client_reference.clone(),
         };
-        let now = self.control.now();
-        modbox_sandbox::create(id, order.owner.clone(), order.name.clone(), spec, (now, order.ttl))
+        let life = (self.control.now(), order.ttl);
+        let sandbox = modbox_sandbox::create(id, order.owner.clone(), order.name.clone(), spec, life);
+        Sandbox { labels: order.labels.clone(), ..sandbox }
     }
 
     /// What ECS would refuse later is refused now.
@@ -125,7 +127,8 @@ impl Api {
 }
 
 impl Order {
-    /// The request in one form, however it was written: what makes two requests the same.
+    /// The request in one form, however it was written: what makes two requests the same. Labels are not in it: no
+    /// request that may bring an Idempotency-Key has any.
     fn canonical(&self) -> String {
         serde_json::json!([
             self.owner.as_str(),

@@ -16,6 +16,12 @@ pub enum Error {
     /// The sandbox is over, or not yet far enough.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// The deadline would be later than any may be.
+    #[error("the deadline would be more than a day away")]
+    TooLong,
+    /// The deadline came so near while it was to be moved that it was left.
+    #[error("the deadline could not be moved in time")]
+    TooLate,
     /// The token is not one of this sandbox's task.
     #[error("the task token is not valid")]
     ForeignTask,
@@ -35,12 +41,13 @@ impl Error {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Aws(error) => error.retryable(),
-            Self::Contended => true,
+            Self::Contended | Self::TooLate => true,
             Self::NotFound
             | Self::NameTaken { .. }
             | Self::KeyReused
             | Self::EnvironmentTooLarge { .. }
             | Self::Refused(_)
+            | Self::TooLong
             | Self::ForeignTask
             | Self::UnknownKey(_)
             | Self::Unsealable => false,

@@ -8,12 +8,12 @@ mod batch;
 mod change;
 mod clock;
 mod create;
-mod destroy;
+mod end;
 mod error;
 mod extend;
 mod get;
 mod keys;
-mod kill;
+mod label;
 mod launch;
 mod list;
 mod monitor;
@@ -30,12 +30,14 @@ mod wait;
 pub use admin::{Admin, AdminError, NewToken};
 pub use change::{Changed, Control};
 pub use clock::{SystemClock, SystemIds};
-pub use create::{Accepted, Order};
+pub use create::{Accepted, DEFAULT_MEMORY_MB, Order};
+pub use end::Ended;
 pub use error::Error;
+pub use extend::MAX_TTL;
 pub use get::Selector;
 pub use keys::{InvalidKeys, Keys};
 pub use launch::Launcher;
-pub use list::{Listing, MAX_PAGE, Part};
+pub use list::{Among, Listing, MAX_PAGE, Part};
 pub use monitor::{Line, Monitored, Sample, Sight};
 pub use observe::Observer;
 pub use reap::Reaper;
@@ -51,21 +53,29 @@ pub use modbox_aws::table::Position;
 pub struct Api {
     pub(crate) control: Control,
     pub(crate) keys: Keys,
-    pub(crate) sandbox_url: UrlTemplate,
-    pub(crate) default_image: String,
+    pub(crate) deployment: Deployment,
     pub(crate) logs: Option<TaskLogs>,
+}
+
+/// What is the same for every sandbox of a deployment.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Where sandboxes are reached.
+    pub sandbox_url: UrlTemplate,
+    /// The image of a sandbox for which none was named.
+    pub default_image: String,
+    /// The region that tasks run in.
+    pub region: String,
 }
 
 impl Api {
     /// Without `logs` nobody is told what a sandbox says and uses.
-    pub fn new(
-        control: Control,
-        keys: Keys,
-        sandbox_url: UrlTemplate,
-        default_image: String,
-        logs: Option<TaskLogs>,
-    ) -> Self {
-        Self { control, keys, sandbox_url, default_image, logs }
+    pub fn new(control: Control, keys: Keys, deployment: Deployment, logs: Option<TaskLogs>) -> Self {
+        Self { control, keys, deployment, logs }
+    }
+
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     /// The time by which its answers are given.

@@ -9,7 +9,7 @@ use modbox_aws::{
     table::{Committed, Row},
     tasks::{StopAnswer, Tasks},
 };
-use modbox_sandbox::{Effect, Event, TaskArn, Timestamp, Wants, apply};
+use modbox_sandbox::{Effect, EndReason, Event, Sandbox, TaskArn, Timestamp, Wants, apply, contract};
 use serde_json::Value;
 
 use crate::{Control, Error, batch::batch};
@@ -21,6 +21,16 @@ pub struct Reaper {
     pub(crate) tasks: Tasks,
     bus: Bus,
     pub(crate) dead_letters: DeadLetters,
+}
+
+/// What ECS is told of why a task is stopped, and what keeps it from giving a killed one any time.
+pub(crate) fn stop_reason(sandbox: &Sandbox, now: Timestamp) -> String {
+    let id = sandbox.id;
+    match sandbox.end(now).map(|end| end.reason) {
+        Some(reason @ EndReason::Killed) => format!("{}sandbox {id}: {reason}", contract::NO_GRACE),
+        Some(reason) => format!("modbox: sandbox {id}: {reason}"),
+        None => format!("modbox: sandbox {id}: ended"),
+    }
 }
 
 impl Reaper {
@@ -78,10 +88,9 @@ impl Reaper {
     }
 
     async fn stop(&self, row: &Row, arn: &TaskArn) -> Result<StopAnswer, Error> {
-        let end = row.sandbox.end(self.control.now());
-        let why = end.map_or_else(|| "ended".to_owned(), |end| end.reason.to_string());
+        let reason = stop_reason(&row.sandbox, self.control.now());
         tracing::info!(sandbox.id = %row.sandbox.id, sandbox.name = %row.sandbox.name, task.arn = %arn, "task is stopped");
-        Ok(self.tasks.stop(arn, &format!("modbox: sandbox {}: {why}", row.sandbox.id)).await?)
+        Ok(self.tasks.stop(arn, &reason).await?)
     }
 
     async fn consult(&self, row: Row, arn: TaskArn) -> Result<(), Error> {

@@ -8,10 +8,10 @@ use modbox_aws::{
     logs::TaskLogs,
     queue::DeadLetters,
     table::Table,
-    tasks::{TaskSettings, Tasks},
+    tasks::{Architecture, LaunchSettings, Launches, Place, Tasks, UnknownArchitecture},
 };
 
-use crate::{Control, InvalidKeys, Keys, SystemClock, SystemIds, UrlTemplate};
+use crate::{Control, Deployment, InvalidKeys, Keys, SystemClock, SystemIds, UrlTemplate};
 
 /// A variable that is missing or cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +53,11 @@ impl Environment<'_> {
     }
 
     pub fn tasks(&self, connection: &Connection) -> Result<Tasks, InvalidSetting> {
-        Ok(Tasks::new(connection, self.task_settings()?))
+        Ok(Tasks::new(connection, self.place()?))
+    }
+
+    pub fn launches(&self, connection: &Connection) -> Result<Launches, InvalidSetting> {
+        Ok(Launches::new(connection, self.place()?, self.launch_settings()?))
     }
 
     pub fn bus(&self, connection: &Connection) -> Result<Bus, InvalidSetting> {
@@ -99,27 +103,41 @@ impl Environment<'_> {
         self.required("MODBOX_STACK")
     }
 
-    pub fn sandbox_url(&self) -> Result<UrlTemplate, InvalidSetting> {
-        self.required("MODBOX_SANDBOX_URL").map(UrlTemplate::new)
+    /// What every sandbox of this deployment has; its region is that of the connection.
+    pub fn deployment(&self, connection: &Connection) -> Result<Deployment, InvalidSetting> {
+        Ok(Deployment {
+            sandbox_url: UrlTemplate::new(self.required("MODBOX_SANDBOX_URL")?),
+            default_image: self.required("MODBOX_DEFAULT_IMAGE")?,
+            region: connection.region().to_owned(),
+        })
     }
 
-    pub fn default_image(&self) -> Result<String, InvalidSetting> {
-        self.required("MODBOX_DEFAULT_IMAGE")
+    fn architecture(&self) -> Result<Option<Architecture>, InvalidSetting> {
+        const NAME: &str = "MODBOX_ARCHITECTURE";
+        let read = |name: String| {
+            name.parse()
+                .map_err(|error: UnknownArchitecture| InvalidSetting::Unreadable(NAME, error.to_string()))
+        };
+        self.optional(NAME).map(read).transpose()
     }
 
-    /// Where tasks run: cluster, network, and what the sidecars are made of.
-    fn task_settings(&self) -> Result<TaskSettings, InvalidSetting> {
+    fn place(&self) -> Result<Place, InvalidSetting> {
+        Ok(Place { cluster: self.required("MODBOX_CLUSTER")?, stack: self.stack()? })
+    }
+
+    /// The network that tasks are in, and what their sidecars are made of.
+    fn launch_settings(&self) -> Result<LaunchSettings, InvalidSetting> {
         let list = |name: &str| -> Vec<String> {
             let text = self.optional(name).unwrap_or_default();
             text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
         };
-        Ok(TaskSettings {
-            cluster: self.required("MODBOX_CLUSTER")?,
-            stack: self.stack()?,
+        Ok(LaunchSettings {
             subnets: list("MODBOX_SUBNETS"),
             security_groups: list("MODBOX_SECURITY_GROUPS"),
             assign_public_ip: self.optional("MODBOX_ASSIGN_PUBLIC_IP").as_deref() == Some("true"),
             sidecar_image: self.required("MODBOX_SIDECAR_IMAGE")?,
+            image_repository: self.optional("MODBOX_IMAGE_REPOSITORY"),
+            architecture: self.architecture()?,
             execution_role_arn: self.optional("MODBOX_EXECUTION_ROLE_ARN"),
             log_group: self.log_group(),
         })

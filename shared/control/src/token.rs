@@ -25,6 +25,16 @@ pub enum Rejection {
 }
 
 impl Api {
+    /// Whether a workspace is somebody else's, not the caller's and not one that never was. A read only where it is not
+    /// the caller's own.
+    pub async fn is_foreign(&self, workspace: WorkspaceId, caller: &Identity) -> Result<bool, Error> {
+        if workspace == caller.workspace {
+            return Ok(false);
+        }
+        let owner = self.control.table.owner_of(workspace).await?;
+        Ok(owner.is_some_and(|owner| owner != caller.user))
+    }
+
     /// Whom a token names, or why nobody. One consistent read; none for what cannot be an API token.
     pub async fn authenticate(&self, token: &str) -> Result<Result<Identity, Rejection>, Error> {
         if !token.starts_with(API_TOKEN_PREFIX) {

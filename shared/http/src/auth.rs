@@ -18,9 +18,13 @@ pub(crate) struct Member(pub(crate) UserId);
 /// The user who calls a route that belongs to no workspace.
 pub(crate) struct User(#[expect(dead_code, reason = "who it is makes no difference yet")] pub(crate) UserId);
 
+/// Whoever calls a door by `X-API-Key`, or else by `Authorization: Bearer`.
+pub(crate) struct ApiKey(pub(crate) Identity);
+
 /// The token of a task, unchecked: which task it must be is known only with the sandbox.
 pub(crate) struct TaskToken(pub(crate) String);
 
+const API_KEY_HEADER: &str = "x-api-key";
 const WORKSPACE_HEADER: &str = "x-workspace-id";
 
 impl FromRequestParts<Api> for Caller {
@@ -49,6 +53,18 @@ impl FromRequestParts<Api> for User {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         identity(parts, api).await.map(|caller| Self(caller.user))
+    }
+}
+
+impl FromRequestParts<Api> for ApiKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let token = match parts.headers.get(API_KEY_HEADER) {
+            Some(key) => key.to_str().unwrap_or_default().trim(),
+            None => bearer(&parts.headers)?,
+        };
+        api.authenticate(token).await?.map(Self).map_err(rejected)
     }
 }
 

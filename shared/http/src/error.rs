@@ -120,7 +120,24 @@ impl From<Error> for ApiError {
                 "together the variables are larger than ECS carries (8,192 characters with its own syntax)",
                 "too_long",
             )]),
+            Error::Refused(refusal) if refusal.state.is_live() => {
+                Self::new(StatusCode::CONFLICT, "conflict", "the sandbox is about to end by itself")
+            }
             Error::Refused(_) => Self::new(StatusCode::CONFLICT, "conflict", "the sandbox is over"),
+            Error::TooLong => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "the deadline would be more than 86400 seconds from now",
+            ),
+            Error::TooLate => Self {
+                retryable: true,
+                internal: internal(),
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "upstream_error",
+                    "the deadline could not be moved in time",
+                )
+            },
             Error::ForeignTask => Self::unauthorized("invalid_token", "the token is not this task's"),
             Error::Aws(aws) if aws.retryable() => Self {
                 retryable: true,

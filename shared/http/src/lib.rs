@@ -2,12 +2,20 @@
 //!
 //! A dialect is a directory: its routes, wire types and error body. It maps what the core says and decides nothing.
 
+mod answer;
 mod auth;
+mod body;
+mod cursor;
+mod daytona;
 mod error;
+mod hopx;
+mod moment;
 mod native;
 mod openapi;
+mod order;
 mod origin;
 mod path;
+mod query;
 mod request_id;
 
 use std::time::Duration;
@@ -21,7 +29,11 @@ use modbox_control::Api;
 #[derive(Clone, Copy, Debug)]
 pub struct MaxWait(pub Duration);
 
-/// Every dialect, on one router.
+/// Every dialect, on one router: the Modbox API, and below a path of their own the doors of others.
+///
+/// All speak of the same sandboxes.
 pub fn router(api: Api) -> Router {
-    native::router(api)
+    native::router(api.clone())
+        .nest(daytona::PREFIX, daytona::router(api.clone()))
+        .nest("/hopx", hopx::router(api))
 }

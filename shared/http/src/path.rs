@@ -22,6 +22,9 @@ pub(crate) struct Sandbox(pub(crate) Selector);
 /// `{task_id}`: the caller's own name.
 pub(crate) struct TaskId(pub(crate) Selector);
 
+/// `{id}` of a door whose callers have no names for their sandboxes.
+pub(crate) struct ById(pub(crate) Selector);
+
 /// `{sandbox_id}` where a task speaks for itself: only an id will do, and of what is none no token is the task's.
 pub(crate) struct Id(pub(crate) SandboxId);
 
@@ -42,6 +45,15 @@ impl FromRequestParts<Api> for TaskId {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         name(segment(parts, api).await?).map(Self)
+    }
+}
+
+impl FromRequestParts<Api> for ById {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let id = segment(parts, api).await?.parse();
+        id.map(|id| Self(Selector::Id(id))).map_err(|_| ApiError::not_found())
     }
 }
 
@@ -98,10 +110,11 @@ fn name_schema() -> ObjectBuilder {
         .pattern(Some(r"^[^/\u0000-\u001f\u007f-\u009f]+$"))
 }
 
+/// The first parameter of the path.
 async fn segment(parts: &mut Parts, api: &Api) -> Result<String, ApiError> {
-    let Path(text) =
-        Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::not_found())?;
-    Ok(text)
+    let parameters = Path::<Vec<(String, String)>>::from_request_parts(parts, api).await;
+    let first = parameters.ok().and_then(|Path(parameters)| parameters.into_iter().next());
+    first.map(|(_, text)| text).ok_or_else(ApiError::not_found)
 }
 
 fn name(text: String) -> Result<Selector, ApiError> {

@@ -2,10 +2,11 @@
 
 use axum::http::{HeaderName, HeaderValue, Response};
 use modbox_control::Api;
+use serde::Serialize;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct RequestId(pub(crate) String);
 
 impl RequestId {

@@ -21,6 +21,11 @@ pub const MEMORY_BYTES: &str = "memory_bytes";
 /// The port on which the built-in images' runtime answers, and which `ready` probes.
 pub const RUNTIME_PORT: u16 = 8080;
 
+/// What a task has of a processor, in 1,024ths.
+pub const CPU_UNITS: u32 = 256;
+/// What a task has of a disk, in GiB: Fargate's least, and gone with the task.
+pub const DISK_GIB: u32 = 20;
+
 /// The images that carry the runtime: their readiness port is [`RUNTIME_PORT`].
 pub const BUILT_IN_IMAGES: [&str; 2] = ["modbox/sandbox", "modbox/sandbox-lite"];
 
@@ -47,12 +52,20 @@ pub const TASK_ADDRESS: &str = "MODBOX_TASK_ADDRESS";
 /// the rest tells one command from another. By it what a command left behind is found.
 pub const EXEC_ID: &str = "MODBOX_EXEC_ID";
 
+/// Begins the `reason` of a StopTask that is to leave no time between SIGTERM and SIGKILL. ECS itself has no such wish and
+/// gives each container its `stopTimeout`; what stands in for it on one machine grants it.
+pub const NO_GRACE: &str = "modbox: at once: ";
+
 /// Names that a caller's environment may not use begin with this.
 pub const RESERVED_PREFIX: &str = "MODBOX_";
 
 /// Whether the image, with or without tag or digest, is one of [`BUILT_IN_IMAGES`].
 pub fn is_built_in(image: &str) -> bool {
-    BUILT_IN_IMAGES.iter().any(|name| {
-        image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
-    })
+    built_in_version(image).is_some()
+}
+
+/// The tag (`:1.2`) or digest of a built-in image as it is written, empty if there is none; none: it is another image.
+pub fn built_in_version(image: &str) -> Option<&str> {
+    let mut rests = BUILT_IN_IMAGES.iter().filter_map(|name| image.strip_prefix(name));
+    rests.find(|rest| rest.is_empty() || rest.starts_with([':', '@']))
 }

@@ -1,4 +1,6 @@
-use crate::{EndReason, Incarnation, Sandbox, State, TaskArn, Timestamp, UserId};
+use std::time::Duration;
+
+use crate::{EndReason, Incarnation, Labels, Sandbox, State, TaskArn, UserId};
 
 /// What can happen to a sandbox: commands, observations, and time passing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,8 +9,12 @@ pub enum Event {
     Destroy { by: UserId },
     /// Somebody asks for its end, at once and by force.
     Kill { by: UserId },
-    /// Somebody moves its deadline.
-    Extend { expires_at: Timestamp },
+    /// Somebody asks that it run no longer; it may still be shown afterwards, until somebody destroys it.
+    Stop { by: UserId },
+    /// Somebody moves its deadline, later or earlier.
+    Extend { to: Deadline },
+    /// Somebody gives it other labels in place of those that it has.
+    Label { labels: Labels },
     /// ECS, or the launcher that called it, saw a task of this sandbox.
     TaskSeen(TaskSeen),
     /// The task's `ready` sidecar says that the readiness port answers.
@@ -25,6 +31,19 @@ pub enum Event {
     RowRemoved,
     /// The schedule looks at it.
     Tick,
+}
+
+/// A new deadline, as somebody asks for it. None lies before the moment of the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// So long from now.
+    In(Duration),
+    /// So long after the one there is; where there is none, none.
+    Later(Duration),
+    /// So long after the creation.
+    Life(Duration),
+    /// None any more.
+    Never,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,15 +6,17 @@
 pub mod contract;
 mod event;
 mod id;
+mod labels;
 mod lifecycle;
 mod source;
 mod spec;
 mod state;
 mod time;
 
-pub use event::{Change, Effect, Event, LaunchRefusal, Refusal, TaskPhase, TaskSeen};
+pub use event::{Change, Deadline, Effect, Event, LaunchRefusal, Refusal, TaskPhase, TaskSeen};
 pub use id::{InvalidName, Name, SandboxId, TaskArn, UserId, WorkspaceId};
-pub use lifecycle::{LAUNCH_TIMEOUT, MAX_ATTEMPTS, RECHECK, SETTLE, apply, create};
+pub use labels::{InvalidLabels, Labels};
+pub use lifecycle::{CLOSING, LAUNCH_TIMEOUT, MAX_ATTEMPTS, RECHECK, SETTLE, apply, create};
 pub use source::{Clock, Ids};
 pub use spec::Spec;
 pub use state::{

@@ -3,7 +3,7 @@
 //! ```text
 //!             Ready / Running without a readiness port
 //! Provisioning ───────────────────────────────────────► Running
-//!      │  destroy, kill, expiry, refused, too late         │  destroy, kill, expiry
+//!      │  destroy, kill, stop, expiry, refused, too late   │  destroy, kill, stop, expiry
 //!      ├───────────────────► Destroying ◄──────────────────┤
 //!      │                         │ seen stopped, or no task │
 //!      │  seen stopped           ▼        seen stopped      │
@@ -13,9 +13,9 @@
 use std::time::Duration;
 
 use crate::{
-    Change, Effect, End, EndReason, Ending, Event, Launch, LaunchRefusal, Name, Provisioning, Refusal,
-    Running, Sandbox, SandboxId, Spec, State, Stop, Task, TaskArn, TaskPhase, TaskSeen, Timestamp, UserId,
-    Wants,
+    Change, Deadline, Effect, End, EndReason, Ending, Event, Labels, Launch, LaunchRefusal, Name,
+    Provisioning, Refusal, Running, Sandbox, SandboxId, Spec, State, Stop, Task, TaskArn, TaskPhase,
+    TaskSeen, Timestamp, UserId, Wants,
 };
 
 /// How long a sandbox may take from its creation to running.
@@ -25,6 +25,9 @@ pub const MAX_ATTEMPTS: u32 = 5;
 /// How long a sandbox that ended without a task is watched for one: twice the launcher's function timeout of 60 s,
 /// and a minute (rule 5).
 pub const SETTLE: Duration = Duration::from_secs(2 * 60 + 60);
+/// How long before the deadline it is too late to move it: the task's own sidecar asks for the last time a second before,
+/// and clocks may be apart by the rest. So an extension that was granted is never overtaken by the expiry.
+pub const CLOSING: Duration = Duration::from_secs(5);
 /// How long after its last change an unfinished row is looked at again.
 pub const RECHECK: Duration = Duration::from_secs(30);
 /// How often a running sandbox is compared with what ECS says, when nothing was heard.
@@ -47,11 +50,13 @@ pub fn create(
         owner,
         name: name.unwrap_or_else(|| Name::generated(id)),
         spec,
+        labels: Labels::default(),
         incarnation: 1,
         version: 1,
         created_at: now,
         updated_at: now,
         expires_at: ttl.map(|ttl| now + ttl),
+        extended_at: None,
         look_at: None,
         state: State::Provisioning(Provisioning {
             launch_by: now + LAUNCH_TIMEOUT,
@@ -79,7 +84,12 @@ pub fn apply(sandbox: &Sandbox, event: Event, now: Timestamp) -> Result<Change, 
         }
         Ok(Step::Expires(at)) => {
             changed = true;
-            next.expires_at = Some(at);
+            next.expires_at = at;
+            next.extended_at = Some(now);
+        }
+        Ok(Step::Labels(labels)) => {
+            changed |= labels != next.labels;
+            next.labels = labels;
         }
         Ok(Step::StopOther(arn)) => effects.push(Effect::Stop(arn)),
         Err(Misfit) => {
@@ -101,7 +111,8 @@ enum Step {
     /// Nothing but the time of the next look changes; the write makes the stream see the row again.
     Touch,
     To(State),
-    Expires(Timestamp),
+    Expires(Option<Timestamp>),
+    Labels(Labels),
     /// The event speaks of a second task, which must not be.
     StopOther(TaskArn),
 }
@@ -126,7 +137,14 @@ fn step(sandbox: &Sandbox, event: &Event, now: Timestamp) -> Result<Step, Misfit
         (Provisioning(_) | Running(_), Event::Kill { by }) => {
             to(destroying(sandbox, End { reason: EndReason::Killed, by: Some(by.clone()), at: now }, now))
         }
-        (Destroying(_) | Destroyed(_), Event::Destroy { .. } | Event::Kill { .. }) => Ok(Step::Keep),
+        (Provisioning(_) | Running(_), Event::Stop { by }) => {
+            to(destroying(sandbox, End { reason: EndReason::Stopped, by: Some(by.clone()), at: now }, now))
+        }
+        (Destroying(_) | Destroyed(_), Event::Stop { .. }) => Ok(Step::Keep),
+        (Destroying(ending) | Destroyed(ending), Event::Destroy { .. } | Event::Kill { .. }) => {
+            let dismissed = || sandbox.with_ending(Ending { dismissed: true, ..ending.clone() });
+            Ok(if sandbox.is_dismissed() { Step::Keep } else { Step::To(dismissed()) })
+        }
 
         (Provisioning(_) | Running(_), Event::RowRemoved) => {
             let reason = EndReason::Failed { message: "its row was removed from the table".to_owned() };
@@ -134,8 +152,11 @@ fn step(sandbox: &Sandbox, event: &Event, now: Timestamp) -> Result<Step, Misfit
         }
         (Destroying(_) | Destroyed(_), Event::RowRemoved) => Ok(Step::Keep),
 
-        (Provisioning(_) | Running(_), Event::Extend { expires_at }) => Ok(Step::Expires(*expires_at)),
-        (Destroying(_) | Destroyed(_), Event::Extend { .. } | Event::Ready { .. }) => Err(Misfit),
+        (Provisioning(_) | Running(_), Event::Extend { to }) => extend(sandbox, *to, now),
+        (Provisioning(_) | Running(_), Event::Label { labels }) => Ok(Step::Labels(labels.clone())),
+        (Destroying(_) | Destroyed(_), Event::Extend { .. } | Event::Label { .. } | Event::Ready { .. }) => {
+            Err(Misfit)
+        }
 
         (Provisioning(provisioning), Event::Ready { .. }) => match &provisioning.launch {
             Launch::Started(task) => to(running(task.clone(), now)),
@@ -191,6 +212,7 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
                 since: now,
                 task: Some(task),
                 stop: Stop::Done,
+                dismissed: false,
             })
         }
         (State::Provisioning(_), _) if runs => running(task, now),
@@ -207,6 +229,24 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
             sandbox.with_ending(Ending { task: Some(task), stop, ..ending.clone() })
         }
     })
+}
+
+/// Moves the deadline, unless it is to be later and so near that its expiry is under way (see [`CLOSING`]).
+fn extend(sandbox: &Sandbox, to: Deadline, now: Timestamp) -> Result<Step, Misfit> {
+    let before = sandbox.expires_at;
+    let after = match to {
+        Deadline::In(time) => Some(now + time),
+        Deadline::Later(time) => before.map(|at| at + time),
+        Deadline::Life(time) => Some((sandbox.created_at + time).max(now)),
+        Deadline::Never => None,
+    };
+    let is_closing = before.is_some_and(|at| at.since(now) < CLOSING);
+    let is_later = after.is_none_or(|after| before.is_some_and(|before| before < after));
+    match is_closing && is_later {
+        true => Err(Misfit),
+        false if before.is_none() && after.is_none() => Ok(Step::Keep),
+        false => Ok(Step::Expires(after)),
+    }
 }
 
 fn means_running(sandbox: &Sandbox, phase: &TaskPhase) -> bool {
@@ -276,6 +316,7 @@ fn task_missing(sandbox: &Sandbox, arn: &TaskArn, now: Timestamp) -> Step {
             since: now,
             task,
             stop: Stop::Done,
+            dismissed: false,
         },
         State::Destroying(ending) | State::Destroyed(ending) => {
             Ending { task, stop: Stop::Done, ..ending.clone() }
@@ -330,7 +371,8 @@ fn expire(sandbox: &Sandbox, now: Timestamp) -> Sandbox {
 }
 
 fn destroying(sandbox: &Sandbox, end: End, now: Timestamp) -> State {
-    State::Destroying(Ending { end, since: now, task: sandbox.task().cloned(), stop: Stop::Wanted })
+    let (since, task, stop) = (now, sandbox.task().cloned(), Stop::Wanted);
+    State::Destroying(Ending { end, since, task, stop, dismissed: false })
 }
 
 fn running(task: Task, now: Timestamp) -> State {

@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use crate::{Name, SandboxId, Spec, TaskArn, Timestamp, UserId};
+use crate::{Labels, Name, SandboxId, Spec, TaskArn, Timestamp, UserId};
 
 /// Which run of the sandbox a task belongs to. Pins `clientToken` and the task's token.
 pub type Incarnation = u32;
@@ -12,6 +12,7 @@ pub struct Sandbox {
     pub owner: UserId,
     pub name: Name,
     pub spec: Spec,
+    pub labels: Labels,
     pub incarnation: Incarnation,
     /// Rises by one with each change; every write is conditional on the one it read.
     pub version: u64,
@@ -19,6 +20,8 @@ pub struct Sandbox {
     pub updated_at: Timestamp,
     /// When it expires; never, if absent.
     pub expires_at: Option<Timestamp>,
+    /// When its deadline was last moved; never, if absent.
+    pub extended_at: Option<Timestamp>,
     /// When the schedule is to look at it again; absent once nothing remains to be done.
     pub look_at: Option<Timestamp>,
     pub state: State,
@@ -76,6 +79,8 @@ pub struct Ending {
     pub since: Timestamp,
     pub task: Option<Task>,
     pub stop: Stop,
+    /// Whether somebody has asked for its end who did not bring it about: it had stopped, expired or ended by itself.
+    pub dismissed: bool,
 }
 
 /// Why and when a sandbox ended, and who asked.
@@ -92,6 +97,8 @@ pub struct End {
 pub enum EndReason {
     Requested,
     Killed,
+    /// Somebody asked that it run no longer, and not that it be gone.
+    Stopped,
     Expired,
     /// It never ran, or ECS ended it; the message is ECS's, or says what was waited for.
     Failed {
@@ -111,6 +118,7 @@ impl fmt::Display for EndReason {
         match self {
             Self::Requested => f.write_str("destroyed"),
             Self::Killed => f.write_str("killed"),
+            Self::Stopped => f.write_str("stopped"),
             Self::Expired => f.write_str("expired"),
             Self::Failed { message } => write!(f, "failed: {message}"),
             Self::Exited { code: Some(code) } => write!(f, "exited with code {code}"),
@@ -146,6 +154,13 @@ pub enum Status {
     Destroyed,
 }
 
+impl State {
+    /// Whether it is not over, as far as it was written.
+    pub fn is_live(&self) -> bool {
+        matches!(self, Self::Provisioning(_) | Self::Running(_))
+    }
+}
+
 impl Sandbox {
     /// What a reader is told at `now`.
     pub fn status(&self, now: Timestamp) -> Status {
@@ -164,7 +179,7 @@ impl Sandbox {
 
     /// Whether its row still holds a live sandbox, whatever the clock says: the sparse attribute `live`.
     pub fn is_live(&self) -> bool {
-        matches!(self.state, State::Provisioning(_) | State::Running(_))
+        self.state.is_live()
     }
 
     /// Whether nothing remains to be done about it.
@@ -181,6 +196,21 @@ impl Sandbox {
                 .filter(|at| *at <= now)
                 .map(|at| End { reason: EndReason::Expired, by: None, at }),
         }
+    }
+
+    /// Whether its end is all that anybody asked for: it was destroyed or killed, or was over and then asked to go.
+    pub fn is_dismissed(&self) -> bool {
+        match &self.state {
+            State::Provisioning(_) | State::Running(_) => false,
+            State::Destroying(ending) | State::Destroyed(ending) => {
+                ending.dismissed || matches!(ending.end.reason, EndReason::Requested | EndReason::Killed)
+            }
+        }
+    }
+
+    /// How long after its creation, or after its deadline was last moved, it was to end.
+    pub fn timeout(&self) -> Option<Duration> {
+        Some(self.expires_at?.since(self.extended_at.unwrap_or(self.created_at)))
     }
 
     /// What the stream is to have done: the attribute `wants`.

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use modbox_sandbox::{
-    Change, Effect, End, EndReason, Ending, Event, Launch, LaunchRefusal, MAX_ATTEMPTS, Name, Provisioning,
-    Running, SETTLE, Sandbox, SandboxId, Spec, State, Status, Stop, Task, TaskArn, TaskPhase, TaskSeen,
-    Timestamp, UserId, Wants, apply, create,
+    CLOSING, Change, Deadline, Effect, End, EndReason, Ending, Event, Labels, Launch, LaunchRefusal,
+    MAX_ATTEMPTS, Name, Provisioning, Running, SETTLE, Sandbox, SandboxId, Spec, State, Status, Stop, Task,
+    TaskArn, TaskPhase, TaskSeen, Timestamp, UserId, Wants, apply, create,
 };
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ fn in_state(state: State) -> Sandbox {
 }
 
 fn ending(reason: EndReason, task: Option<Task>, stop: Stop) -> Ending {
-    Ending { end: End { reason, by: None, at: at(5) }, since: at(5), task, stop }
+    Ending { end: End { reason, by: None, at: at(5) }, since: at(5), task, stop, dismissed: false }
 }
 
 fn provisioning(launch: Launch) -> State {
@@ -85,7 +85,11 @@ fn events() -> Vec<(&'static str, Event, Timestamp)> {
     vec![
         ("destroy", Event::Destroy { by: by() }, soon),
         ("kill", Event::Kill { by: by() }, soon),
-        ("extend", Event::Extend { expires_at: at(500) }, soon),
+        ("stop", Event::Stop { by: by() }, soon),
+        ("extend", Event::Extend { to: Deadline::In(Duration::from_secs(490)) }, soon),
+        ("extend, closing", Event::Extend { to: Deadline::Later(Duration::from_secs(60)) }, at(96)),
+        ("shorten, closing", Event::Extend { to: Deadline::In(Duration::from_secs(1)) }, at(98)),
+        ("label", Event::Label { labels: labels() }, soon),
         ("seen starting", seen(7, TaskPhase::Starting), soon),
         ("seen running", seen(7, TaskPhase::Running), soon),
         ("seen ready", seen(7, TaskPhase::Ready), soon),
@@ -107,9 +111,14 @@ fn events() -> Vec<(&'static str, Event, Timestamp)> {
         ("tick, expired", Event::Tick, at(100)),
         ("ready, expired", Event::Ready { incarnation: 1 }, at(100)),
         ("seen ready, expired", seen(7, TaskPhase::Ready), at(100)),
-        ("extend, expired", Event::Extend { expires_at: at(500) }, at(100)),
+        ("extend, expired", Event::Extend { to: Deadline::In(Duration::from_secs(400)) }, at(100)),
+        ("label, expired", Event::Label { labels: labels() }, at(100)),
         ("destroy, expired", Event::Destroy { by: by() }, at(100)),
     ]
+}
+
+fn labels() -> Labels {
+    Labels::new([("who".to_owned(), "ann".to_owned())].into()).unwrap()
 }
 
 fn brief(sandbox: &Sandbox) -> String {
@@ -117,10 +126,11 @@ fn brief(sandbox: &Sandbox) -> String {
         let task =
             ending.task.as_ref().map_or("no task".to_owned(), |task| format!("task v{}", task.version));
         format!(
-            "{:?} at +{}s, {task}, stop {:?}",
+            "{:?} at +{}s, {task}, stop {:?}{}",
             ending.end.reason,
             ending.end.at.since(T0).as_secs(),
-            ending.stop
+            ending.stop,
+            if ending.dismissed { ", dismissed" } else { "" }
         )
     };
     let state = match &sandbox.state {
@@ -135,6 +145,7 @@ fn brief(sandbox: &Sandbox) -> String {
         State::Destroying(facts) => format!("Destroying: {}", ending(facts)),
         State::Destroyed(facts) => format!("Destroyed: {}", ending(facts)),
     };
+    let state = if sandbox.labels.is_empty() { state } else { format!("{state}; labels") };
     let look = sandbox.look_at.map_or("never".to_owned(), |at| format!("+{}s", at.since(T0).as_secs()));
     format!("{state}; look {look}")
 }
@@ -217,6 +228,72 @@ fn an_unknown_task_counts_as_gone_only_after_ten_minutes() {
     assert_eq!(lost.end(at(601)).unwrap().reason, EndReason::Lost);
 }
 
+fn any_deadline() -> impl Strategy<Value = Deadline> {
+    let time = || (0..2000u64).prop_map(Duration::from_secs);
+    prop_oneof![
+        time().prop_map(Deadline::In),
+        time().prop_map(Deadline::Later),
+        time().prop_map(Deadline::Life),
+        Just(Deadline::Never),
+    ]
+}
+
+#[test]
+fn a_deadline_moves_as_it_is_asked_for() {
+    let seconds = Duration::from_secs;
+    for (before, to, expected) in [
+        (Some(100), Deadline::In(seconds(30)), Some(40)),
+        (Some(100), Deadline::In(seconds(300)), Some(310)),
+        (None, Deadline::In(seconds(30)), Some(40)),
+        (Some(100), Deadline::Later(seconds(30)), Some(130)),
+        (None, Deadline::Later(seconds(30)), None),
+        (Some(100), Deadline::Life(seconds(30)), Some(30)),
+        (Some(100), Deadline::Life(seconds(5)), Some(10)),
+        (None, Deadline::Life(seconds(500)), Some(500)),
+        (Some(100), Deadline::Never, None),
+    ] {
+        let moved = after(&fresh(before), Event::Extend { to }, at(10)).sandbox;
+        assert_eq!(moved.expires_at, expected.map(at), "{before:?} {to:?}");
+    }
+}
+
+#[test]
+fn a_deadline_that_is_near_moves_no_further_away() {
+    let closing = at(100) - CLOSING;
+    let moved = |to, now| apply(&fresh(Some(100)), Event::Extend { to }, now).map(|change| change.sandbox);
+    for to in
+        [Deadline::In(CLOSING * 2), Deadline::Later(CLOSING), Deadline::Life(CLOSING * 100), Deadline::Never]
+    {
+        assert!(moved(to, closing).is_ok(), "{to:?}");
+        assert!(moved(to, closing + Duration::from_millis(1)).is_err(), "{to:?}");
+    }
+    let sooner = moved(Deadline::In(Duration::from_secs(1)), at(98)).unwrap();
+    assert_eq!(sooner.expires_at, Some(at(99)));
+}
+
+#[test]
+fn the_timeout_counts_from_the_creation_or_from_when_it_was_moved() {
+    let sandbox = fresh(Some(100));
+    assert_eq!(sandbox.timeout(), Some(Duration::from_secs(100)));
+    let moved = after(&sandbox, Event::Extend { to: Deadline::In(Duration::from_secs(300)) }, at(10)).sandbox;
+    assert_eq!(moved.timeout(), Some(Duration::from_secs(300)));
+    assert_eq!(fresh(None).timeout(), None);
+}
+
+#[test]
+fn what_has_ended_otherwise_is_dismissed_once() {
+    let by = || UserId::new("ann");
+    let stopped = after(&fresh(None), Event::Stop { by: by() }, at(1)).sandbox;
+    assert!(!stopped.is_dismissed());
+    assert_eq!(after(&stopped, Event::Stop { by: by() }, at(2)).sandbox, stopped);
+    let dismissed = after(&stopped, Event::Destroy { by: by() }, at(3));
+    assert!(dismissed.sandbox.is_dismissed());
+    assert_eq!(dismissed.sandbox.end(at(3)).unwrap().reason, EndReason::Stopped);
+    assert_eq!(after(&dismissed.sandbox, Event::Kill { by: by() }, at(4)).sandbox, dismissed.sandbox);
+    let destroyed = after(&fresh(None), Event::Destroy { by: by() }, at(1)).sandbox;
+    assert!(destroyed.is_dismissed());
+}
+
 fn any_event() -> impl Strategy<Value = (Event, u64)> {
     let phase = prop_oneof![
         Just(TaskPhase::Starting),
@@ -232,7 +309,9 @@ fn any_event() -> impl Strategy<Value = (Event, u64)> {
     let event = prop_oneof![
         1 => Just(Event::Destroy { by: UserId::new("ann") }),
         1 => Just(Event::Kill { by: UserId::new("ann") }),
-        1 => (0..2000u64).prop_map(|seconds| Event::Extend { expires_at: at(seconds) }),
+        1 => any_deadline().prop_map(|to| Event::Extend { to }),
+        1 => Just(Event::Stop { by: UserId::new("ann") }),
+        1 => Just(Event::Label { labels: labels() }),
         8 => seen,
         2 => Just(Event::Ready { incarnation: 1 }),
         2 => (1..4u32, any::<bool>()).prop_map(|(attempt, retryable)| refusal(attempt, retryable)),

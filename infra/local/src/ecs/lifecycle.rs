@@ -120,7 +120,8 @@ impl Actor {
         self.enter(Status::Deactivating);
         sleep(timings.deactivating).await;
         self.enter(Status::Stopping);
-        self.tell(&handle, Stop::Gracefully);
+        let at_once = *self.orders.borrow() >= Order::StopByForce;
+        self.tell(&handle, if at_once { Stop::ByForce } else { Stop::Gracefully });
         sleep(timings.stopping).await;
         loop {
             tokio::select! {

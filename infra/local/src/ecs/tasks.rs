@@ -1,10 +1,11 @@
 //! StopTask, DescribeTasks, ListTasks.
 
+use modbox_sandbox::contract;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    task::{StopCode, Task},
+    task::{Order, StopCode, Task},
     wire::{self, Moments},
     world::Shared,
 };
@@ -21,7 +22,8 @@ struct StopInput {
     reason: Option<String>,
 }
 
-/// Wishes a task to stop, in whatever state it is; in STOPPED, or wished before, nothing changes.
+/// Wishes a task to stop, in whatever state it is; in STOPPED, or wished before, nothing changes, but for what is left of
+/// its grace where the reason says that it has none.
 pub(super) fn stop(shared: &Shared, body: Value) -> Answer {
     let input: StopInput = wire::input(body)?;
     let cluster = shared.cluster(input.cluster.as_deref())?;
@@ -29,7 +31,12 @@ pub(super) fn stop(shared: &Shared, body: Value) -> Answer {
     let found = world.tasks.find(&cluster, &input.task).map(|(key, _)| key);
     let key = found.ok_or_else(|| wire::invalid("The referenced task was not found."))?;
     let reason = input.reason.unwrap_or_else(|| "Task stopped by user".to_owned());
-    world.change(shared, key, |task, now| task.stop(StopCode::UserInitiated, &reason, now));
+    world.change(shared, key, |task, now| {
+        if reason.starts_with(contract::NO_GRACE) {
+            task.order(Order::StopByForce);
+        }
+        task.stop(StopCode::UserInitiated, &reason, now)
+    });
     let task = world.tasks.get(key).map(|task| wire::task(task, Moments::Epoch));
     Ok(json!({ "task": task }))
 }

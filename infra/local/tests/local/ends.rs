@@ -35,6 +35,19 @@ pub(crate) fn a_destroyed_sandbox_is_gone_whatever_its_processes_do() {
     until(GONE_WITHIN, "its folder is gone", || processes::of(&machine.data()).is_empty());
 }
 
+pub(crate) fn a_killed_sandbox_is_gone_at_once_whatever_its_processes_do() {
+    let machine = Machine::start();
+    let sandbox = machine.create_running(&json!({}));
+    let word = sandbox.leave_stubborn_processes();
+
+    machine.post(&format!("/sandboxes/{}/kill", sandbox.id), &json!({})).expect(200);
+    // Asked to end, they would have two seconds, and take them.
+    until(Duration::from_millis(1_500), "its processes are gone", || {
+        processes::with_word(&word) + sandbox.processes() == 0
+    });
+    assert_eq!(machine.detail(&sandbox.id)["reason"], "killed");
+}
+
 pub(crate) fn a_runtime_that_is_killed_ends_its_sandbox_with_a_reason() {
     let machine = Machine::start();
     let sandbox = machine.create_running(&json!({"task_id": "killed"}));

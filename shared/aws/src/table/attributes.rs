@@ -1,6 +1,9 @@
 //! Reading and writing items: each attribute typed, each absence or surprise an error that names the key.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::FromStr,
+};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use modbox_sandbox::Timestamp;
@@ -53,6 +56,12 @@ impl Writer {
 
     pub(crate) fn bytes(mut self, name: &str, value: &[u8]) -> Self {
         self.0.insert(name.to_owned(), AttributeValue::B(Blob::new(value)));
+        self
+    }
+
+    pub(crate) fn strings(mut self, name: &str, values: &BTreeMap<String, String>) -> Self {
+        let values = values.iter().map(|(name, value)| (name.clone(), AttributeValue::S(value.clone())));
+        self.0.insert(name.to_owned(), AttributeValue::M(values.collect()));
         self
     }
 
@@ -155,6 +164,23 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn time(&self, name: &str) -> Result<Timestamp, Error> {
         self.required(name, self.opt_time(name)?)
+    }
+
+    /// False where it is absent.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Error> {
+        match self.item.get(name) {
+            None => Ok(false),
+            Some(AttributeValue::Bool(value)) => Ok(*value),
+            Some(_) => Err(self.corrupt(format!("attribute {name} is no truth value"))),
+        }
+    }
+
+    /// Strings by name; none where it is absent.
+    pub(crate) fn strings(&self, name: &str) -> Result<BTreeMap<String, String>, Error> {
+        let wrong = || self.corrupt(format!("attribute {name} is no map of strings"));
+        let Some(value) = self.item.get(name) else { return Ok(BTreeMap::new()) };
+        let values = value.as_m().map_err(|_| wrong())?.iter();
+        values.map(|(name, value)| Ok((name.clone(), value.as_s().map_err(|_| wrong())?.clone()))).collect()
     }
 
     pub(crate) fn opt_bytes(&self, name: &str) -> Result<Option<&'a [u8]>, Error> {

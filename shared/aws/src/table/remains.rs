@@ -5,20 +5,22 @@ use serde_json::{Map, Value, json};
 
 use super::Item;
 
-/// Every attribute of a sandbox's row but its environment and what its caller noted in it.
-const TOLD: [&str; 39] = [
+/// Every attribute of a sandbox's row but its environment and what its caller noted in it, labels among it.
+const TOLD: [&str; 41] = [
     "attempt",
     "attention",
     "api_url",
     "created",
     "created_at",
     "destroyed_at",
+    "dismissed",
     "end_by",
     "end_message",
     "end_reason",
     "end_since",
     "exit_code",
     "expires_at",
+    "extended_at",
     "id",
     "image",
     "incarnation",
@@ -54,11 +56,12 @@ const LONGEST: usize = 1024;
 pub(crate) fn of_image(image: &Value) -> Value {
     let told = TOLD.iter().filter_map(|name| {
         let (kind, value) = image.get(name)?.as_object()?.iter().next()?;
-        let value = match kind.as_str() {
-            "S" | "N" => value.as_str().filter(|text| text.len() <= LONGEST)?,
-            _ => return None,
+        let is_told = match kind.as_str() {
+            "S" | "N" => value.as_str().is_some_and(|text| text.len() <= LONGEST),
+            "BOOL" => value.is_boolean(),
+            _ => false,
         };
-        Some(((*name).to_owned(), json!({kind: value})))
+        is_told.then(|| ((*name).to_owned(), json!({kind: value})))
     });
     Value::Object(told.collect::<Map<_, _>>())
 }
@@ -69,6 +72,7 @@ pub(crate) fn of_item(item: &Item) -> Value {
         let value = match item.get(*name)? {
             AttributeValue::S(text) => json!({"S": text}),
             AttributeValue::N(number) => json!({"N": number}),
+            AttributeValue::Bool(flag) => json!({"BOOL": flag}),
             _ => return None,
         };
         Some(((*name).to_owned(), value))
@@ -93,7 +97,7 @@ mod tests {
             ("v".to_owned(), AttributeValue::N("1".to_owned())),
             ("state".to_owned(), AttributeValue::S("running".to_owned())),
             ("task_arn".to_owned(), AttributeValue::S("task/1".to_owned())),
-            ("name".to_owned(), AttributeValue::Bool(true)),
+            ("name".to_owned(), AttributeValue::Null(true)),
             ("env".to_owned(), AttributeValue::S("secret".to_owned())),
         ]);
         assert_eq!(of_item(&item), told);

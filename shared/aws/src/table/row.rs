@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use modbox_sandbox::{
-    End, EndReason, Ending, Launch, Name, Provisioning, Running, Sandbox, SandboxId, Spec, State, Stop, Task,
-    TaskArn, Timestamp, UserId, Wants,
+    End, EndReason, Ending, Labels, Launch, Name, Provisioning, Running, Sandbox, SandboxId, Spec, State,
+    Stop, Task, TaskArn, Timestamp, UserId, Wants,
 };
 
 use super::attributes::{Item, Reader, Writer};
@@ -71,6 +71,10 @@ impl Row {
             .string(CREATED, created_key(sandbox.created_at, sandbox.id))
             .time("updated_at", sandbox.updated_at)
             .with(sandbox.expires_at, |w, at| w.time("expires_at", at))
+            .with(sandbox.extended_at, |w, at| w.time("extended_at", at))
+            .with((!sandbox.labels.is_empty()).then_some(&sandbox.labels), |w, labels| {
+                w.strings("labels", labels.as_map())
+            })
             .with(sandbox.look_at, |w, at| w.time("look_at", at).string("attention", shard_of(sandbox.id)))
             .with(sandbox.is_live().then_some(&sandbox.owner), |w, owner| w.string("live", owner.as_str()))
             .with(sandbox.wants(), |w, wants| w.string("wants", wants_word(wants)))
@@ -109,11 +113,14 @@ impl Row {
                 api_url: reader.string("api_url")?.to_owned(),
                 client_reference: reader.opt_string("client_reference")?.map(ToOwned::to_owned),
             },
+            labels: Labels::new(reader.strings("labels")?)
+                .map_err(|error| reader.corrupt(format!("its labels {error}")))?,
             incarnation: reader.number("incarnation")?,
             version: reader.number("version")?,
             created_at: reader.time("created_at")?,
             updated_at: reader.time("updated_at")?,
             expires_at: reader.opt_time("expires_at")?,
+            extended_at: reader.opt_time("extended_at")?,
             look_at: reader.opt_time("look_at")?,
             state: read_state(&reader)?,
         };
@@ -180,6 +187,7 @@ fn write_ending(writer: Writer, ending: &Ending) -> Writer {
     let writer = match &ending.end.reason {
         EndReason::Requested => writer.string("end_reason", "requested"),
         EndReason::Killed => writer.string("end_reason", "killed"),
+        EndReason::Stopped => writer.string("end_reason", "stopped"),
         EndReason::Expired => writer.string("end_reason", "expired"),
         EndReason::Failed { message } => writer.string("end_reason", "failed").string("end_message", message),
         EndReason::Exited { code } => {
@@ -197,6 +205,7 @@ fn write_ending(writer: Writer, ending: &Ending) -> Writer {
         .time("destroyed_at", ending.end.at)
         .time("end_since", ending.since)
         .string("stop", stop)
+        .with(ending.dismissed.then_some(true), |w, yes| w.flag("dismissed", yes))
 }
 
 fn read_state(reader: &Reader<'_>) -> Result<State, Error> {
@@ -234,6 +243,7 @@ fn read_ending(reader: &Reader<'_>) -> Result<Ending, Error> {
     let reason = match reader.string("end_reason")? {
         "requested" => EndReason::Requested,
         "killed" => EndReason::Killed,
+        "stopped" => EndReason::Stopped,
         "expired" => EndReason::Expired,
         "failed" => EndReason::Failed { message: reader.string("end_message")?.to_owned() },
         "exited" => EndReason::Exited { code: reader.opt_number("exit_code")? },
@@ -255,6 +265,7 @@ fn read_ending(reader: &Reader<'_>) -> Result<Ending, Error> {
         since: reader.time("end_since")?,
         task: read_task(reader)?,
         stop,
+        dismissed: reader.flag("dismissed")?,
     })
 }
 

@@ -32,6 +32,10 @@ fn key(user: &UserId) -> String {
     format!("USER#{user}")
 }
 
+fn workspace_key(workspace: WorkspaceId) -> String {
+    format!("WORKSPACE#{workspace}")
+}
+
 impl Table {
     /// Adds a user with the workspace; false if there is one of that name. Trying the same user again is harmless.
     pub async fn create_user(&self, user: &User) -> Result<bool, Error> {
@@ -53,6 +57,14 @@ impl Table {
     /// The user of that name, read consistently.
     pub async fn user(&self, id: &UserId) -> Result<Option<User>, Error> {
         self.get(&key(id)).await?.map(|item| User::read(&self.name, &item)).transpose()
+    }
+
+    /// Whose the workspace is, read consistently; nobody's, if there is none of that id.
+    pub async fn owner_of(&self, workspace: WorkspaceId) -> Result<Option<UserId>, Error> {
+        let Some(item) = self.get(&workspace_key(workspace)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(UserId::new(Reader::new(&self.name, &item)?.string("user")?)))
     }
 
     /// All users by name; one who was added just now may be missing.
@@ -120,7 +132,7 @@ impl User {
 
     /// Says whose a workspace is, so that somebody else's can be told from one that never was.
     fn workspace_item(&self) -> Item {
-        Writer::new(&format!("WORKSPACE#{}", self.workspace))
+        Writer::new(&workspace_key(self.workspace))
             .string("id", self.workspace.to_string())
             .string("user", self.id.as_str())
             .time("created_at", self.created_at)

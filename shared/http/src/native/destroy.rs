@@ -6,12 +6,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    body::{Body, Checks},
     refusals::{BadBody, Guarded, NotFound},
     wait::named,
     wire::DestroyResponse,
 };
-use crate::{auth::Caller, error::ApiError, path::Sandbox};
+use crate::{
+    auth::Caller,
+    body::{Body, Checks},
+    error::ApiError,
+    path::Sandbox,
+};
 
 /// Which sandbox to destroy.
 #[derive(Deserialize, ToSchema)]

@@ -1,4 +1,4 @@
-//! The outermost layer: request ids, and the one form of every error.
+//! The one form of every error.
 //!
 //! Newer SDKs (modbox-sdk 0.0.12 and later) parse `error`; older ones parse a list in `detail` at 422. Neither can
 //! read the other's form of `detail`, so a caller that names itself as a newer SDK gets `detail: null` at 422.
@@ -6,10 +6,7 @@
 use axum::{
     Json,
     extract::{Request, State},
-    http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{ALLOW, WWW_AUTHENTICATE},
-    },
+    http::{HeaderMap, HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -25,32 +22,21 @@ use utoipa::{
 };
 
 use crate::{
+    answer,
     error::{ApiError, Issue},
     request_id::RequestId,
 };
 
 pub(super) async fn wrap(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let id = RequestId::new(&api);
     let newer = is_newer_sdk(request.headers());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
-    if response.status().is_client_error() || response.status().is_server_error() {
-        let made = response.extensions_mut().remove::<ApiError>();
-        let error = made.unwrap_or_else(|| ApiError::of_status(response.status()));
-        if error.status.is_server_error() {
-            let internal = error.internal.as_deref();
-            tracing::error!(request.id = id.0, %method, path, code = error.code, internal, "request failed");
-        }
-        let allow = response.headers().get(ALLOW).cloned();
-        response = (error.status, Json(body(&error, &id, newer))).into_response();
-        if let Some(allow) = allow {
-            response.headers_mut().insert(ALLOW, allow);
-        }
-        if error.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge(&error));
-        }
+    answer::wrap(&api, request, next, |error, id| render(error, id, newer)).await
+}
+
+fn render(error: &ApiError, id: &RequestId, newer: bool) -> Response {
+    let mut response = (error.status, Json(body(error, id, newer))).into_response();
+    if error.status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge(error));
     }
-    id.stamp(&mut response);
     response
 }
 

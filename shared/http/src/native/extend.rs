@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use modbox_control::Api;
+use modbox_sandbox::Deadline;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    body::{Body, Checks, integer},
     provision::TTL,
     refusals::{BadBody, Guarded, NotFound},
     wire::SandboxDetail,
 };
-use crate::{auth::Caller, error::ApiError, path::Sandbox};
+use crate::{
+    auth::Caller,
+    body::{Body, Checks, integer},
+    error::ApiError,
+    path::Sandbox,
+};
 
 /// A new deadline.
 #[derive(Deserialize, ToSchema)]
@@ -26,14 +31,18 @@ pub(super) struct ExtendRequest {
 
 /// Moves the sandbox's deadline to that many seconds from now, later or earlier.
 ///
-/// An extension of ours. A sandbox that had no deadline has one from then on.
+/// An extension of ours. A sandbox that had no deadline has one from then on. In the last 5 seconds before the deadline it is
+/// too late for a later one.
 #[utoipa::path(
     post, path = "/sandboxes/{sandbox_id}/extend", operation_id = "extend_sandbox", tag = "sandboxes",
     params(Sandbox),
     request_body = ExtendRequest,
     responses(
         (status = 200, description = "the sandbox with its new deadline", body = SandboxDetail),
-        (status = 409, description = "`conflict`: the sandbox is over", body = super::envelope::ErrorResponse),
+        (
+            status = 409, body = super::envelope::ErrorResponse,
+            description = "`conflict`: the sandbox is over, or ends within 5 seconds",
+        ),
         Guarded, NotFound, BadBody,
     ),
 )]
@@ -49,6 +58,7 @@ pub(super) async fn extend(
     }
     let ttl = checks.in_range("ttl_seconds", request.ttl_seconds, TTL).unwrap_or_default();
     checks.done()?;
-    let row = api.extend(&owner, &selector, Duration::from_secs(ttl.into())).await?;
+    let to = Deadline::In(Duration::from_secs(ttl.into()));
+    let row = api.extend(&owner, &selector, to).await?;
     Ok(Json(SandboxDetail::new(&row.sandbox, api.now())))
 }

@@ -9,7 +9,7 @@ use utoipa::{
     },
 };
 
-use super::body::Checks;
+use crate::body::Checks;
 
 const MAX_CHARS: usize = 255;
 const HEADER: &str = "idempotency-key";

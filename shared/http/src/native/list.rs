@@ -5,13 +5,11 @@ use modbox_control::{Api, MAX_PAGE, Part};
 use modbox_sandbox::Status;
 
 use super::{
-    cursor,
-    query::Parameters,
     realm,
     refusals::{BadQuery, Forbidden, Guarded},
     wire::{SandboxListItem, SandboxListResponse, SandboxStatusEnum},
 };
-use crate::{auth::Member, error::ApiError};
+use crate::{auth::Member, cursor, error::ApiError, query::Parameters};
 
 /// What is asked for, as the document shows it.
 #[derive(utoipa::IntoParams)]

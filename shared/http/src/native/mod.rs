@@ -1,7 +1,5 @@
 //! The Modbox API, both generations of its sandbox routes.
 
-mod body;
-mod cursor;
 mod destroy;
 mod detail;
 mod document;
@@ -13,7 +11,6 @@ mod kill;
 mod list;
 mod monitoring;
 mod provision;
-mod query;
 mod realm;
 mod refusals;
 mod sidecar;
@@ -30,12 +27,9 @@ use axum::{
 };
 use modbox_control::Api;
 
-use crate::{error::ApiError, openapi};
+use crate::{body::MAX_BODY, error::ApiError, openapi};
 
 pub(crate) use document::document;
-
-/// No body may be larger, in bytes.
-const MAX_BODY: usize = 1_000_000;
 
 pub(crate) fn router(api: Api) -> Router {
     Router::new()

@@ -8,11 +8,10 @@ use modbox_sandbox::Timestamp;
 use utoipa::ToSchema;
 
 use super::{
-    query::Parameters,
     refusals::{BadQuery, Guarded, NotFound},
-    wire::{self, SandboxObservabilityResponse},
+    wire::SandboxObservabilityResponse,
 };
-use crate::{auth::Caller, error::ApiError, path::Sandbox};
+use crate::{auth::Caller, error::ApiError, moment, path::Sandbox, query::Parameters};
 
 const LIMIT: std::ops::RangeInclusive<u16> = 1..=1000;
 const DEFAULT_LIMIT: u16 = 100;
@@ -72,9 +71,9 @@ enum Stream {
 }
 
 fn sight(mut asked: Parameters, now: Timestamp) -> Result<Sight, ApiError> {
-    let moment = "must be an ISO 8601 date and time";
-    let until = asked.one("until", wire::moment, moment, "value_error");
-    let since = asked.one("since", wire::moment, moment, "value_error");
+    let moment_form = "must be an ISO 8601 date and time";
+    let until = asked.one("until", moment::moment, moment_form, "value_error");
+    let since = asked.one("since", moment::moment, moment_form, "value_error");
     if let (Some(since), Some(until)) = (since, until)
         && since > until
     {

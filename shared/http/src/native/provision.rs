@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use modbox_control::{Api, Order};
-use modbox_sandbox::{Name, SandboxId, UserId, contract};
+use modbox_sandbox::{Labels, Name, SandboxId, UserId, contract};
 use serde::Deserialize;
 use utoipa::{
     ToSchema,
@@ -16,20 +16,21 @@ use utoipa::{
 };
 
 use super::{
-    body::{Body, Checks, integer},
     idempotency_key::{IdempotencyKey, idempotency_key},
     refusals::{BadBody, Forbidden, Guarded, Unacceptable},
-    wire::{ProvisionResponse, SandboxEndpoint, SandboxStatusEnum, api_url, capabilities, iso},
+    wire::{ProvisionResponse, SandboxEndpoint, SandboxStatusEnum, api_url, capabilities},
 };
 use crate::{
     auth::Member,
-    error::{ApiError, excerpt},
+    body::{Body, Checks, integer},
+    error::ApiError,
+    moment::iso,
+    order::{MAX_IMAGE_CHARS, check_text, environment},
     origin::Origin,
 };
 
 /// TTL, in seconds.
 pub(super) const TTL: (u32, u32) = (60, 86_400);
-const MAX_IMAGE_CHARS: usize = 512;
 const MAX_REFERENCE_CHARS: usize = 255;
 
 /// A sandbox to be. Every field may be left out or null.
@@ -143,7 +144,7 @@ impl ProvisionRequest {
         if let Some(Err(_)) = image_id {
             checks.fault("image_id", "must be a UUID", "uuid_parsing");
         }
-        let env = environment(&mut checks, self.env_vars.unwrap_or_default());
+        let env = environment(&mut checks, "env_vars", self.env_vars.unwrap_or_default());
         let idempotency_key = idempotency_key(&mut checks, headers);
         checks.done()?;
         if image_id.is_some() {
@@ -159,6 +160,7 @@ impl ProvisionRequest {
             image: self.image,
             ttl: ttl.map(|seconds| Duration::from_secs(seconds.into())),
             env,
+            labels: Labels::default(),
             client_reference: self.client_reference,
             idempotency_key,
             api_url,
@@ -180,46 +182,4 @@ fn env_vars() -> ObjectBuilder {
         .property(contract::SANDBOX_API_KEY, token)
         .property_names(Some(ObjectBuilder::new().pattern(Some("^(?!MODBOX_)[A-Za-z_][A-Za-z0-9_]*$"))))
         .additional_properties(Some(text(r"^[^\u0000]*$")))
-}
-
-fn check_text(checks: &mut Checks, field: &str, text: Option<&str>, max: usize) {
-    let Some(text) = text else { return };
-    if text.is_empty() || text.chars().count() > max {
-        checks.fault(field, format!("must have 1 to {max} characters"), "length");
-    } else if text.chars().any(char::is_control) {
-        checks.fault(field, "must not contain control characters", "value_error");
-    }
-}
-
-/// A variable whose value is null is not set.
-fn environment(checks: &mut Checks, env: BTreeMap<String, Option<String>>) -> BTreeMap<String, String> {
-    for (name, value) in &env {
-        let shown = excerpt(name);
-        if !is_variable_name(name) {
-            checks.fault("env_vars", format!("{shown:?} is not a name of a variable"), "value_error");
-        } else if name.starts_with(contract::RESERVED_PREFIX) {
-            checks.fault(
-                "env_vars",
-                format!("{shown} is reserved: names must not begin with MODBOX_"),
-                "value_error",
-            );
-        } else if value.as_ref().is_some_and(|value| value.contains('\0')) {
-            checks.fault("env_vars", format!("the value of {shown} contains a NUL"), "value_error");
-        } else if name == contract::SANDBOX_API_KEY && value.as_ref().is_some_and(|key| !is_sendable(key)) {
-            let message =
-                format!("the value of {shown} must be 1 or more visible ASCII characters: it is a token");
-            checks.fault("env_vars", message, "value_error");
-        }
-    }
-    env.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-/// Whether the token can be sent in an Authorization header.
-fn is_sendable(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_variable_name(name: &str) -> bool {
-    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

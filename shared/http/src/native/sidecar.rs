@@ -6,8 +6,8 @@ use modbox_sandbox::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{envelope::ErrorResponse, refusals::Guarded, wire::iso};
-use crate::{auth::TaskToken, error::ApiError, path::Id};
+use super::{envelope::ErrorResponse, refusals::Guarded};
+use crate::{auth::TaskToken, error::ApiError, moment::iso, path::Id};
 
 /// When a sandbox ends by itself, as of now.
 #[derive(Debug, Serialize, ToSchema)]

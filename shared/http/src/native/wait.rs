@@ -9,11 +9,16 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
-    body::{Body, Checks, integer},
     refusals::{BadBody, Guarded, NotFound},
     wire::{WaitResponse, reason},
 };
-use crate::{MaxWait, auth::Caller, error::ApiError, path::Sandbox};
+use crate::{
+    MaxWait,
+    auth::Caller,
+    body::{Body, Checks, integer},
+    error::ApiError,
+    path::Sandbox,
+};
 
 /// Seconds.
 const TIMEOUT: (u32, u32) = (1, 600);
