@@ -122,10 +122,11 @@ impl CreateRequest {
 
     /// The image; none is the default.
     fn image(&self, checks: &mut Checks) -> Option<String> {
-        let (field, image) = match &self.build_info {
-            Some(build) => ("buildInfo", build.image(checks)),
-            None => ("snapshot", self.snapshot.clone().filter(|snapshot| snapshot != DEFAULT_SNAPSHOT)),
+        let image = match &self.build_info {
+            Some(build) => build.image(checks),
+            None => self.snapshot.clone().filter(|snapshot| snapshot != DEFAULT_SNAPSHOT),
         };
+        let field = if self.build_info.is_some() { "buildInfo" } else { "snapshot" };
         check_text(checks, field, image.as_deref(), MAX_IMAGE_CHARS);
         image
     }
