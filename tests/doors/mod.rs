@@ -1,5 +1,6 @@
 //! The doors beside the Modbox API: other services' lifecycle calls, on the same sandboxes.
 
+mod daytona;
 mod every;
 mod hopx;
 
@@ -17,11 +18,14 @@ pub(crate) struct Door {
     open: &'static [&'static str],
 }
 
-pub(crate) const DOORS: [Door; 1] = [Door {
-    prefix: "/hopx",
-    router: include_str!("../../shared/http/src/hopx/mod.rs"),
-    open: &["/hopx/health"],
-}];
+pub(crate) const DOORS: [Door; 2] = [
+    Door { prefix: "/daytona", router: include_str!("../../shared/http/src/daytona/mod.rs"), open: &[] },
+    Door {
+        prefix: "/hopx",
+        router: include_str!("../../shared/http/src/hopx/mod.rs"),
+        open: &["/hopx/health"],
+    },
+];
 
 /// One method of one route, with the door's path before it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -30,6 +30,8 @@ pub struct Secrets(Arc<Mutex<Known>>);
 struct Known {
     tokens: HashSet<String>,
     sent: VecDeque<String>,
+    /// What was said openly too: a name may be what somebody else's password is.
+    open: HashSet<String>,
     leak: Option<String>,
 }
 
@@ -44,12 +46,15 @@ impl Secrets {
     /// Remembers a body, and the environment values in it.
     pub fn body(&self, body: &[u8]) {
         let Ok(text) = str::from_utf8(body) else { return };
-        let parsed: Value = serde_json::from_str(text).unwrap_or_default();
-        let values = parsed["env_vars"].as_object().into_iter().flatten();
-        let values = values.filter_map(|(_, value)| value.as_str());
+        let mut parsed: Value = serde_json::from_str(text).unwrap_or_default();
+        let env = parsed.as_object_mut().and_then(|body| body.remove("env_vars")).unwrap_or_default();
         let mut known = self.known();
-        for secret in values.chain([text]).filter(|secret| secret.len() >= SHORTEST) {
-            if !known.sent.iter().any(|sent| sent == secret) {
+        for open in texts(&parsed) {
+            known.sent.retain(|secret| secret != open);
+            known.open.insert(open.to_owned());
+        }
+        for secret in texts(&env).into_iter().chain([text]).filter(|secret| secret.len() >= SHORTEST) {
+            if !known.open.contains(secret) && !known.sent.iter().any(|sent| sent == secret) {
                 known.sent.push_back(secret.to_owned());
             }
         }
@@ -99,22 +104,36 @@ fn is_in(secret: &str, text: &str) -> bool {
     text.contains(secret) || (once != secret && (text.contains(&once) || text.contains(&quoted(&once))))
 }
 
+/// Every text in a value, at any depth.
+fn texts(value: &Value) -> Vec<&str> {
+    all(value).into_iter().filter_map(Value::as_str).collect()
+}
+
 /// The value as text, and every binary attribute in it as what it holds.
 pub(crate) fn legible(value: &Value) -> String {
     let mut text = value.to_string();
-    let mut within = vec![value];
-    while let Some(value) = within.pop() {
-        match value {
-            Value::Array(values) => within.extend(values),
-            Value::Object(members) => within.extend(members.values()),
-            _ => {}
-        }
+    for value in all(value) {
         if let Some(binary) = value["B"].as_str().and_then(|binary| BASE64_STANDARD.decode(binary).ok()) {
             text.push('\n');
             text.push_str(&String::from_utf8_lossy(&binary));
         }
     }
     text
+}
+
+/// The value, and every value in it.
+fn all(value: &Value) -> Vec<&Value> {
+    let mut all = vec![value];
+    let mut place = 0;
+    while let Some(value) = all.get(place).copied() {
+        match value {
+            Value::Array(values) => all.extend(values),
+            Value::Object(members) => all.extend(members.values()),
+            _ => {}
+        }
+        place += 1;
+    }
+    all
 }
 
 /// Reads the log of this thread while it lives, and fails the test at its end at the latest.

@@ -41,6 +41,8 @@ pub const EVENT_BUS: &str = "modbox";
 pub const LOG_GROUP: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
+/// The image of the two sidecars.
+pub const SIDECAR_IMAGE: &str = "modbox/sidecar";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
 
 /// What a stack is made of.
