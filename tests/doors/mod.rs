@@ -2,6 +2,8 @@
 
 mod every;
 mod hopx;
+mod vercel;
+mod vercel_list;
 
 use std::collections::BTreeSet;
 
@@ -17,11 +19,14 @@ pub(crate) struct Door {
     open: &'static [&'static str],
 }
 
-pub(crate) const DOORS: [Door; 1] = [Door {
-    prefix: "/hopx",
-    router: include_str!("../../shared/http/src/hopx/mod.rs"),
-    open: &["/hopx/health"],
-}];
+pub(crate) const DOORS: [Door; 2] = [
+    Door {
+        prefix: "/hopx",
+        router: include_str!("../../shared/http/src/hopx/mod.rs"),
+        open: &["/hopx/health"],
+    },
+    Door { prefix: "/vercel/api", router: include_str!("../../shared/http/src/vercel/mod.rs"), open: &[] },
+];
 
 /// One method of one route, with the door's path before it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,6 +11,8 @@ pub struct Ended {
     pub row: Row,
     /// Whether it was this wish that ended it. Not so if it was over before.
     pub by_this: bool,
+    /// Whether it was this wish that dismissed it: it lived, or was over without that anybody had asked for it to go.
+    pub dismissed_by_this: bool,
 }
 
 impl Api {
@@ -39,6 +41,7 @@ impl Api {
         // It may have expired since it was read.
         let expired = end.is_some_and(|end| end.reason == EndReason::Expired);
         let by_this = changed.effects.contains(&Effect::PublishEnded) && !expired;
-        Ok(Ended { row: changed.row, by_this })
+        let dismissed_by_this = changed.by_this && changed.row.sandbox.is_dismissed();
+        Ok(Ended { row: changed.row, by_this, dismissed_by_this })
     }
 }

@@ -16,6 +16,7 @@ mod origin;
 mod path;
 mod query;
 mod request_id;
+mod vercel;
 
 use std::time::Duration;
 
@@ -32,5 +33,7 @@ pub struct MaxWait(pub Duration);
 ///
 /// All speak of the same sandboxes.
 pub fn router(api: Api) -> Router {
-    native::router(api.clone()).nest("/hopx", hopx::router(api))
+    native::router(api.clone())
+        .nest("/hopx", hopx::router(api.clone()))
+        .nest("/vercel/api", vercel::router(api))
 }
