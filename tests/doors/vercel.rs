@@ -463,6 +463,7 @@ async fn only_the_workspace_of_somebody_else_is_forbidden() {
         }
         made(&ann, json!({"projectId": scope})).await;
     }
+    world.settle().await;
     let before = world.items();
     for parameter in ["projectId", "project", "teamId", "slug"] {
         let query = format!("?{parameter}={bobs}");
