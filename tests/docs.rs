@@ -5,8 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const DOCUMENTS: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "API.md", "CONTRIBUTING.md", "CHANGELOG.md", "RELIABILITY.md"];
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "API.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "RELIABILITY.md",
+    "infra/README.md",
+];
 const FOLDERS: [&str; 6] = ["functions/", "shared/", "infra/", "sandbox/", "tests/", ".ci/"];
 
 fn root() -> PathBuf {
@@ -33,8 +40,10 @@ fn every_path_that_a_document_names_exists() {
     let mut named = 0;
     for name in DOCUMENTS {
         let text = document(name);
-        for path in named_paths(&text).chain(linked_files(&text)) {
-            assert!(root().join(path).exists(), "{name} names {path}, which is not there");
+        let folder = root().join(name).parent().expect("a document is in a folder").to_owned();
+        let linked = linked_files(&text).map(|target| folder.join(target));
+        for path in named_paths(&text).map(|path| root().join(path)).chain(linked) {
+            assert!(path.exists(), "{name} names {}, which is not there", path.display());
             named += 1;
         }
     }

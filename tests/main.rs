@@ -1,10 +1,10 @@
 //! The product's tests, in one binary.
 
 mod api;
-mod check;
 mod docs;
 mod doors;
 mod events;
+mod infra;
 mod lifecycle;
 mod model;
 mod openapi;

@@ -58,6 +58,8 @@ def start(program: Path, data: Path, log: Path, token: str, ports: tuple[int, in
     command = [program, *listen, "--data", data, "--token", token]
     # No option of whoever runs this.
     env = {name: value for name, value in os.environ.items() if not name.startswith("MODBOX_")}
+    # What is installed beside it makes no difference.
+    env["MODBOX_ENGINE"] = "process"
     with log.open("w") as output:
         local = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     deadline, health = time.monotonic() + START, f"http://127.0.0.1:{api}/health"

@@ -39,17 +39,39 @@ fn a_clean_run_of_each_use_case_is_as_it_must_be() {
     let plans: BTreeSet<String> =
         points.iter().flat_map(sim::Point::runs).map(|plan| plan.to_string()).collect();
     assert!(points.len() >= 100, "{}", points.len());
-    assert_eq!(plans.len(), 4 * points.len(), "each point has four runs of its own");
+    assert_eq!(plans.len(), 6 * points.len(), "each point has six runs of its own");
 }
 
 #[test]
 fn a_planted_bug_is_caught_and_made_small() {
-    for mutant in [Mutant::NoClientToken, Mutant::StopSwallowed, Mutant::EnvironmentInTheClear] {
+    for mutant in [Mutant::NoClientToken, Mutant::StopSwallowed, Mutant::EndToldNotWritten] {
         let caught = sim::catch(mutant, 30).unwrap_or_else(|| panic!("{mutant:?} is not caught"));
         let left = caught.plan.only.clone().unwrap_or_default();
         assert!(left.len() <= 30, "{mutant:?}: {}", caught.plan);
         assert_eq!(sim::run(&caught.plan, Some(mutant)).violation, Some(caught.violation));
         assert_eq!(sim::run(&caught.plan, None).violation, None, "without the bug nothing is wrong");
+    }
+}
+
+#[test]
+fn a_failing_run_is_made_as_small_as_it_can_be() {
+    let planted = Some(Mutant::NameNotTaken);
+    let failed = (1..).map(|seed| (seed, sim::run(&Plan::seed(seed), planted)));
+    let (seed, failed) = failed.into_iter().find(|(_, outcome)| outcome.violation.is_some()).unwrap();
+    let small = sim::shrink(seed, failed, planted, 0).plan;
+    let made = small.only.clone().unwrap();
+    for (name, value) in &made {
+        let mut without = made.clone();
+        without.remove(name);
+        assert_eq!(sim::run(&Plan::only(seed, without), planted).violation, None, "{small} without {name}");
+        for lower in 1..*value {
+            let lowered = made.clone().into_iter().chain([(name.clone(), lower)]).collect();
+            let again = sim::run(&Plan::only(seed, lowered), planted);
+            assert!(
+                again.violation.is_none() || again.made.len() > made.len(),
+                "{small} with {name}={lower}"
+            );
+        }
     }
 }
 

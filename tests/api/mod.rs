@@ -18,6 +18,7 @@ mod names;
 mod pages;
 mod provision;
 pub(crate) mod routes;
+mod secrets;
 mod sidecar;
 mod status;
 mod users;

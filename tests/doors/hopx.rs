@@ -46,7 +46,8 @@ fn is_not_found(answer: &Answer) {
 /// Holds a sandbox against the vendor's data model: these fields of these types.
 #[track_caller]
 fn is_sandbox(body: &Value, more: &[&str]) {
-    let types: [(&str, fn(&Value) -> bool); 18] = [
+    type Field = (&'static str, fn(&Value) -> bool);
+    let types: [Field; 18] = [
         ("id", Value::is_string),
         ("object", |value| value == "sandbox"),
         ("organization_id", Value::is_u64),

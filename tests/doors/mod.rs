@@ -1,5 +1,6 @@
 //! The doors beside the Modbox API: other services' lifecycle calls, on the same sandboxes.
 
+mod daytona;
 mod every;
 mod hopx;
 mod vercel;
@@ -19,7 +20,8 @@ pub(crate) struct Door {
     open: &'static [&'static str],
 }
 
-pub(crate) const DOORS: [Door; 2] = [
+pub(crate) const DOORS: [Door; 3] = [
+    Door { prefix: "/daytona", router: include_str!("../../shared/http/src/daytona/mod.rs"), open: &[] },
     Door {
         prefix: "/hopx",
         router: include_str!("../../shared/http/src/hopx/mod.rs"),

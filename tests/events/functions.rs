@@ -49,9 +49,9 @@ impl<'a> Functions<'a> {
     pub(super) async fn launcher(&self, event: Value) -> Value {
         let (variable, aws) = (self.variable(), self.connection());
         let env = Environment(&variable);
-        let (tasks, bus) = (env.tasks(&aws).unwrap(), env.bus(&aws).unwrap());
+        let (launches, bus) = (env.launches(&aws).unwrap(), env.bus(&aws).unwrap());
         let keys = self.world.keys.clone();
-        let launcher = Launcher::new(self.control(), tasks, bus, env.dead_letters(&aws).unwrap(), keys);
+        let launcher = Launcher::new(self.control(), launches, bus, env.dead_letters(&aws).unwrap(), keys);
         launcher::handler(&launcher, event).await.unwrap()
     }
 

@@ -26,7 +26,7 @@ fn folder() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "events"].iter().collect()
 }
 
-fn event(name: &str) -> Value {
+pub(crate) fn event(name: &str) -> Value {
     parsed(&text(name))
 }
 
@@ -40,7 +40,7 @@ fn parsed(text: &str) -> Value {
 }
 
 /// Every file of a function.
-fn files_of(function: &str) -> Vec<String> {
+pub(crate) fn files_of(function: &str) -> Vec<String> {
     let entries = fs::read_dir(folder().join(function)).expect("a function has a folder");
     let mut names: Vec<String> = entries
         .map(|entry| {

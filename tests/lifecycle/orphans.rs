@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use modbox_tests::{Client, World};
-use serde_json::json;
+use modbox_tests::{Client, Fault, World};
+use serde_json::{Value, json};
 
 use super::running;
 
@@ -55,4 +55,36 @@ async fn a_task_of_somebody_else_is_left_alone() {
     world.pass(Duration::from_secs(6 * 60)).await;
     world.tick().await;
     assert_eq!(world.engine.running().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_that_cannot_be_stopped_keeps_nobody_from_the_next() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let nobody = |last: u8| format!("modbox/local/00000000-0000-4000-8000-00000000000{last}");
+    start_task(&world, &ann, &nobody(1)).await;
+    let wanted = |task: &Value| task["startedBy"] != nobody(1).as_str();
+    let started = world.stack.ecs.call("ListTasks", json!({"cluster": "modbox"})).await.unwrap();
+    let described =
+        world.stack.ecs.call("DescribeTasks", json!({"tasks": started["taskArns"]})).await.unwrap();
+    let tasks = described["tasks"].as_array().unwrap();
+    let definition = tasks[0]["taskDefinitionArn"].clone();
+    let stuck = tasks.iter().find(|task| !wanted(task)).unwrap()["taskArn"].clone();
+    for last in 2..=4 {
+        let task = json!({
+            "cluster": "modbox", "taskDefinition": definition, "startedBy": nobody(last), "group": "incarnation:1",
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-local"]}},
+        });
+        world.stack.ecs.call("RunTask", task).await.unwrap();
+    }
+    world.settle().await;
+    world.faults.set(move |call| {
+        let is_stuck = call.operation == "StopTask" && call.body["task"] == stuck;
+        if is_stuck { Fault::down() } else { Fault::None }
+    });
+    world.pass(Duration::from_secs(6 * 60)).await;
+    // It says so, once it has tried all.
+    assert!(world.stack.tick().await.is_err());
+    world.settle().await;
+    assert_eq!(world.engine.running().len(), 2, "the sandbox's own task and the one that cannot be stopped");
 }

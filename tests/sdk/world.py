@@ -16,6 +16,10 @@ TOKEN = os.environ.get("MODBOX_SDK_TOKEN", "")
 # Of another user.
 OTHER_TOKEN = os.environ.get("MODBOX_SDK_OTHER_TOKEN", "")
 
+# Of a user who has just so many sandboxes: more than a page of any list.
+CROWD_TOKEN = os.environ.get("MODBOX_SDK_CROWD_TOKEN", "")
+CROWD = 103
+
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 # Seconds. A sandbox is ready within 2 s on a machine that does nothing else.
 READY = 30

@@ -8,7 +8,10 @@ use modbox_local::{
 };
 use modbox_sandbox::{Clock, Ids, contract};
 
-use crate::{Faults, Script, SeededIds, Simulated, TestClock, World};
+use crate::{
+    Faults, Script, Secrets, SeededIds, Simulated, TestClock, World,
+    secrets::{Watch, Watched},
+};
 
 /// Never within a test; what a period must be all the same.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -81,7 +84,8 @@ impl Builder {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::start());
         let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(self.seed));
         let keys: Keys = Keys::generate("k1", [1, 2]).parse().expect("a generated key can be read");
-        let faults = Faults::default();
+        let (faults, secrets) = (Faults::default(), Secrets::default());
+        let watch = Watch::over(&secrets);
         let dynamo = Dynamo::in_memory_with_clock(Arc::clone(&clock)).expect("a database in memory opens");
         let stack = Stack::start(Parts {
             dynamo: Arc::new(dynamo),
@@ -94,10 +98,10 @@ impl Builder {
             retention: RETENTION,
             tick: self.tick,
             ttl_sweep: self.ttl_sweep,
-            gate: Arc::new(faults.clone()),
+            gate: Arc::new(Watched(faults.clone(), secrets.clone())),
         });
         let stack = stack.expect("a stack in memory starts");
-        let world = World { stack, engine: self.engine, clock, ids, keys, faults };
+        let world = World { stack, engine: self.engine, clock, ids, keys, faults, secrets, _watch: watch };
         // Both schedules call once at their start.
         world.settle().await;
         world

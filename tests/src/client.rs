@@ -9,6 +9,8 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
+use crate::Secrets;
+
 /// The host that every caller believes to speak to.
 const HOST: &str = "api.modbox.test";
 
@@ -17,13 +19,20 @@ const HOST: &str = "api.modbox.test";
 pub struct Client {
     router: Router,
     headers: HeaderMap,
+    secrets: Secrets,
 }
 
 impl Client {
     /// A caller of this router, without a token.
     pub fn new(router: Router) -> Self {
-        let client = Self { router, headers: HeaderMap::new() };
+        let client = Self { router, headers: HeaderMap::new(), secrets: Secrets::default() };
         client.with_header("host", HOST)
+    }
+
+    /// The same caller, whose tokens and bodies are looked for wherever the functions write.
+    pub(crate) fn watched(mut self, secrets: &Secrets) -> Self {
+        self.secrets = secrets.clone();
+        self
     }
 
     /// The same caller with another token.
@@ -56,6 +65,14 @@ impl Client {
     /// The sandbox of that id or name as `GET /sandboxes/{sandbox_id}` shows it.
     pub async fn detail(&self, sandbox: &str) -> Value {
         self.get(&format!("/sandboxes/{sandbox}")).await.expect(200)
+    }
+
+    fn entrust(&self, body: &[u8]) {
+        self.secrets.body(body);
+        let authorization = self.headers.get("authorization").and_then(|value| value.to_str().ok());
+        if let Some(token) = authorization.and_then(|value| value.strip_prefix("Bearer ")) {
+            self.secrets.token(token);
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -102,12 +119,15 @@ impl Request {
     /// Sends it, and reads the whole answer.
     pub async fn send(self) -> Answer {
         let Self { client, method, path, body } = self;
+        client.entrust(&body);
         let request = axum::http::Request::builder().method(method).uri(&path);
         let mut request = request.body(Body::from(body)).expect("a test asks for paths that HTTP allows");
         *request.headers_mut() = client.headers;
         let response = client.router.oneshot(request).await.expect("a router always answers");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("an answer in memory can be read").to_bytes();
+        client.secrets.answer(&body);
+        client.secrets.are_kept();
         Answer { status: parts.status, headers: parts.headers, body: body.to_vec() }
     }
 }

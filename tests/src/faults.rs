@@ -47,7 +47,8 @@ impl Fault {
     }
 }
 
-fn outage() -> AwsError {
+/// AWS is out of order.
+pub(crate) fn outage() -> AwsError {
     AwsError { status: 500, ..AwsError::client("InternalServerError", "out of order") }
 }
 

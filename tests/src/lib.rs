@@ -16,13 +16,15 @@
 //! the AWS SDK stands the local cloud. Only the containers are simulated.
 
 mod builder;
-pub mod check;
 mod client;
 mod clock;
 mod faults;
 mod ids;
+mod log;
 pub mod model;
+mod secrets;
 pub mod sim;
+mod used;
 mod world;
 
 pub use builder::Builder;
@@ -31,4 +33,6 @@ pub use clock::TestClock;
 pub use faults::{Fault, Faults};
 pub use ids::SeededIds;
 pub use modbox_local::ecs::simulated::{OnStop, Script, Simulated, Start};
+pub use secrets::Secrets;
+pub use used::{Use, Used};
 pub use world::World;

@@ -12,7 +12,7 @@ use modbox_sandbox::{Clock, Ids, SandboxId, Timestamp, UserId};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::{Builder, Client, Faults, Simulated};
+use crate::{Builder, Client, Faults, Secrets, Simulated, secrets::Watch};
 
 /// Longer than anything takes that goes by itself: every state of a task takes 15 ms.
 const QUIET: Duration = Duration::from_millis(100);
@@ -20,6 +20,9 @@ const QUIET: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// A deployed stack, its callers, and whatever else a test must see or turn.
+///
+/// It fails the test at once where a caller's token, body or environment value can be read: in the log, in an event, in
+/// the table.
 #[derive(Debug)]
 pub struct World {
     pub stack: Stack,
@@ -29,6 +32,8 @@ pub struct World {
     pub ids: Arc<dyn Ids>,
     pub keys: Keys,
     pub faults: Faults,
+    pub(crate) secrets: Secrets,
+    pub(crate) _watch: Watch,
 }
 
 impl World {
@@ -66,7 +71,7 @@ impl World {
 
     /// A caller without a token.
     pub fn guest(&self) -> Client {
-        Client::new(self.stack.router())
+        Client::new(self.stack.router()).watched(&self.secrets)
     }
 
     /// The sidecars of the sandbox's task.
@@ -99,6 +104,7 @@ impl World {
                 sleep(QUIET).await;
                 self.stack.caught_up().await.expect("the stream can be read");
                 self.stack.events_delivered().await;
+                self.secrets.are_kept();
                 if self.calls() == before {
                     return;
                 }

@@ -2,14 +2,21 @@
 
 use lambda_runtime::Error;
 use modbox_aws::Connection;
-use modbox_control::{Launcher, settings::Environment};
+use modbox_control::{
+    Launcher,
+    settings::{Environment, InvalidSetting},
+};
 use serde_json::Value;
 
 /// Builds the function from its environment.
 pub async fn from_env() -> Result<Launcher, Error> {
-    let (env, aws) = (Environment::of_process(), &Connection::from_env()?);
-    let control = env.control(aws).await?;
-    Ok(Launcher::new(control, env.tasks(aws)?, env.bus(aws)?, env.dead_letters(aws)?, env.keys()?))
+    Ok(set_up(&Environment::of_process(), &Connection::from_env()?).await?)
+}
+
+/// Builds it of these settings.
+pub async fn set_up(env: &Environment<'_>, aws: &Connection) -> Result<Launcher, InvalidSetting> {
+    let (launches, bus, dead_letters) = (env.launches(aws)?, env.bus(aws)?, env.dead_letters(aws)?);
+    Ok(Launcher::new(env.control(aws).await?, launches, bus, dead_letters, env.keys()?))
 }
 
 /// Handles a batch of the table's stream. Answers which records are to be delivered again.

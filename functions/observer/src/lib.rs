@@ -2,12 +2,19 @@
 
 use lambda_runtime::Error;
 use modbox_aws::{Connection, inbound::task_state_change};
-use modbox_control::{Observer, settings::Environment};
+use modbox_control::{
+    Observer,
+    settings::{Environment, InvalidSetting},
+};
 use serde_json::{Value, json};
 
 /// Builds the function from its environment.
 pub async fn from_env() -> Result<Observer, Error> {
-    let (env, aws) = (Environment::of_process(), &Connection::from_env()?);
+    Ok(set_up(&Environment::of_process(), &Connection::from_env()?).await?)
+}
+
+/// Builds it of these settings.
+pub async fn set_up(env: &Environment<'_>, aws: &Connection) -> Result<Observer, InvalidSetting> {
     Ok(Observer::new(env.control(aws).await?, env.bus(aws)?, env.stack()?))
 }
 

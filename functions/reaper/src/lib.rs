@@ -10,7 +10,10 @@ use std::{
 
 use lambda_runtime::Error;
 use modbox_aws::Connection;
-use modbox_control::{Reaper, settings::Environment};
+use modbox_control::{
+    Reaper,
+    settings::{Environment, InvalidSetting},
+};
 use serde_json::{Value, json};
 
 /// Comparing every task with its row costs calls for each task, so not every tick does it.
@@ -30,9 +33,13 @@ impl App {
 
     /// Builds the function from its environment.
     pub async fn from_env() -> Result<Self, Error> {
-        let (env, aws) = (Environment::of_process(), &Connection::from_env()?);
-        let control = env.control(aws).await?;
-        Ok(Self::new(Reaper::new(control, env.tasks(aws)?, env.bus(aws)?, env.dead_letters(aws)?)))
+        Ok(Self::set_up(&Environment::of_process(), &Connection::from_env()?).await?)
+    }
+
+    /// Builds it of these settings.
+    pub async fn set_up(env: &Environment<'_>, aws: &Connection) -> Result<Self, InvalidSetting> {
+        let (tasks, bus, dead_letters) = (env.tasks(aws)?, env.bus(aws)?, env.dead_letters(aws)?);
+        Ok(Self::new(Reaper::new(env.control(aws).await?, tasks, bus, dead_letters)))
     }
 }
 

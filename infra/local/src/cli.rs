@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 
 use crate::{log, serve};
 
-/// Runs all of Modbox on this machine: the API, an AWS-compatible cloud behind it, and sandboxes as processes.
+/// Runs all of Modbox on this machine: the API, an AWS-compatible cloud behind it, and sandboxes as containers or processes.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "modbox-local", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     pub(crate) token: Option<String>,
 
     /// What runs the containers of a task.
-    #[arg(long, env = "MODBOX_ENGINE", default_value = "process")]
+    #[arg(long, env = "MODBOX_ENGINE", default_value = "auto")]
     pub(crate) engine: Engine,
 
     /// How long an ended sandbox is kept as history, at least a minute: `90m`, `12h`, `30d`.
@@ -48,6 +48,10 @@ RUST_LOG=debug logs more, RUST_LOG=warn only what is wrong. NO_COLOR=1 leaves co
 /// What runs the containers of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
+    /// Containers where an engine answers that has the images, otherwise processes.
+    Auto,
+    /// Containers of Docker or Podman.
+    Container,
     /// Local processes: quick, and no isolation.
     Process,
 }

@@ -21,13 +21,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{Engine, Options},
+    cli::Options,
     cloud::Open,
     data,
     dynamo::Dynamo,
-    ecs, functions_env, port,
-    process::ProcessEngine,
-    secrets,
+    ecs,
+    engine::{self, Ground},
+    functions_env, port, secrets,
     stack::{self, Parts, Stack},
 };
 
@@ -57,8 +57,8 @@ pub(crate) enum Error {
     Forgotten(String),
     #[error("failed to listen on {address}: {source}; choose another address with {flag}")]
     Listen { address: SocketAddr, flag: &'static str, source: io::Error },
-    #[error("the process engine needs {0}, which is not installed; install it (Debian: apt install {0})")]
-    Engine(&'static str),
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
     #[error("failed to start: {0}")]
     Start(String),
 }
@@ -99,9 +99,10 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
     let settings = stack::variables(&ecs.cluster, options.retention);
     let env_file = functions_env::write(folder, aws_address, settings, &keys_text).map_err(data)?;
     let (memory, known) = memory(folder)?;
+    let chosen = Ground { folder, ids: Arc::clone(&ids), known }.choose(options.engine).await?;
     let stack = Stack::start(Parts {
         dynamo: Arc::new(table(folder)?),
-        engine: engine(options.engine, folder, (&ids, known)).await?,
+        engine: chosen.engine,
         memory: Some(memory),
         retention: options.retention,
         ecs,
@@ -122,6 +123,7 @@ async fn serve(options: &Options, folder: &Path) -> Result<(), Error> {
         env_file: &env_file,
         data: folder,
         token: &token,
+        sandboxes: &chosen.sandboxes,
     };
     let stop = CancellationToken::new();
     let servers = [serve_api(&stack, api, stop.clone()), serve_aws(&stack, aws, stop.clone())];
@@ -194,31 +196,6 @@ fn memory(folder: &Path) -> Result<(ecs::Memory, BTreeSet<String>), Error> {
     Ok((memory, known))
 }
 
-/// The engine, with whatever an earlier run left that nobody knows of ended.
-async fn engine(
-    engine: Engine,
-    folder: &Path,
-    (ids, known): (&Arc<dyn Ids>, BTreeSet<String>),
-) -> Result<Arc<dyn ecs::Engine>, Error> {
-    match engine {
-        Engine::Process => {
-            if let Some(missing) = ProcessEngine::missing() {
-                return Err(Error::Engine(missing));
-            }
-            let program = std::env::current_exe().map_err(start)?;
-            let engine = ProcessEngine::new(program, folder, Arc::clone(ids));
-            if !known.is_empty() {
-                tracing::info!(tasks = known.len(), "tasks of an earlier run are adopted, where they live");
-            }
-            let swept = engine.sweep(known).await.map_err(start)?;
-            if !swept.is_empty() {
-                tracing::warn!(tasks = swept.len(), "what was left of tasks of an earlier run was ended");
-            }
-            Ok(Arc::new(engine))
-        }
-    }
-}
-
 fn serve_api(stack: &Stack, listener: TcpListener, stop: CancellationToken) -> JoinHandle<()> {
     let server = axum::serve(listener, stack.router()).with_graceful_shutdown(stop.cancelled_owned());
     tokio::spawn(async move {
@@ -244,6 +221,7 @@ struct Welcome<'a> {
     env_file: &'a Path,
     data: &'a Path,
     token: &'a str,
+    sandboxes: &'a str,
 }
 
 impl Welcome<'_> {
@@ -258,7 +236,7 @@ Modbox is ready.
   AWS    http://{aws}   (the AWS CLI and cargo lambda find it by {env_file})
   Data   {data}
 
-Sandboxes run as processes of this user: quick, and NO isolation. Run only what you trust.
+Sandboxes run as {sandboxes}
 
 Create a sandbox, wait for it, use it:
 
@@ -271,6 +249,7 @@ curl -s "$(sed 's/.*"exec":"\([^"]*\)".*/\1/' <<<"$S")" -H "Authorization: Beare
             aws = self.aws,
             env_file = self.env_file.display(),
             data = self.data.display(),
+            sandboxes = self.sandboxes,
         )?;
         out.flush()
     }

@@ -1,11 +1,12 @@
 use std::process::ExitCode;
 
 use modbox_sandbox::contract::EXPIRED_EXIT_CODE;
+use rustix::process::{WaitOptions, waitpid};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::clock::WallClock;
 use crate::settings::Settings;
-use crate::usage::print_usage;
+use crate::usage::{Source, print_usage};
 use crate::watch::{Event, Watch};
 use crate::{STOPPED_EXIT_CODE, refuse};
 
@@ -20,16 +21,21 @@ pub(crate) fn run() -> ExitCode {
         Ok(watch) => watch,
         Err(error) => return refuse(error),
     };
-    if let Some(metadata) = settings.task_metadata() {
-        print_usage(&metadata);
+    if let Some(source) = Source::of(settings.task_metadata()) {
+        print_usage(source);
     }
     loop {
         match watch.next() {
             Event::Expired => return expired(),
             Event::Signal(_) => return ExitCode::from(STOPPED_EXIT_CODE),
-            Event::Nothing => {}
+            Event::Nothing => reap(),
         }
     }
+}
+
+/// Reaps what has ended and was left to it, as the first process of a PID namespace has to; elsewhere there is nothing.
+fn reap() {
+    while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
 }
 
 /// The exit code by which an expired task is known from one that was stopped.

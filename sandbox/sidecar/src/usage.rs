@@ -5,8 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use modbox_sandbox::contract::{CPU_SECONDS, MEMORY_BYTES};
-use modbox_tree::Usage;
+use modbox_tree::{Pid, Usage, usage_beside};
+use rustix::process::getpid;
 use serde_json::{Value, json};
+use ureq::Agent;
 
 use crate::api::agent;
 
@@ -32,16 +34,44 @@ impl Meter {
     }
 }
 
-/// Prints a line after a second and then every ten seconds, with what the task metadata endpoint at `metadata` says. A thread
-/// of its own does it: nothing waits for the endpoint, nor for whoever reads the lines. A sample that fails is left
-/// out, and so are all of them where there is no thread to be had.
-pub(crate) fn print_usage(metadata: &str) {
-    let stats = format!("{}/task/stats", metadata.trim_end_matches('/'));
+/// What knows the usage of a task.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The `task/stats` of the task metadata endpoint.
+    Endpoint { agent: Agent, stats: String },
+    /// `/proc`, where the task's processes are in the namespace that begins with this one.
+    Namespace(Pid),
+}
+
+impl Source {
+    /// The endpoint where ECS has one. A process that is not the first of its namespace cannot tell the task's processes
+    /// from those of others.
+    pub(crate) fn of(metadata: Option<String>) -> Option<Self> {
+        let Some(metadata) = metadata else {
+            let own = getpid();
+            return own.is_init().then_some(Self::Namespace(own));
+        };
+        let stats = format!("{}/task/stats", metadata.trim_end_matches('/'));
+        Some(Self::Endpoint { agent: agent(TIMEOUT), stats })
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Endpoint { agent, stats } => usage_at(agent, stats),
+            Self::Namespace(own) => usage_beside(*own),
+        }
+    }
+}
+
+/// Prints a line after a second and then every ten seconds, with what the source says. A thread of its own does it:
+/// nothing waits for an endpoint, nor for whoever reads the lines. A sample that fails is left out, and so are all of
+/// them where there is no thread to be had.
+pub(crate) fn print_usage(source: Source) {
     let work = move || {
-        let (agent, mut meter) = (agent(TIMEOUT), Meter::default());
+        let mut meter = Meter::default();
         thread::sleep(FIRST);
         loop {
-            if let Some(usage) = usage_at(&agent, &stats) {
+            if let Some(usage) = source.usage() {
                 let _ = writeln!(std::io::stdout(), "{}", meter.line(usage));
             }
             thread::sleep(EVERY);
@@ -50,7 +80,7 @@ pub(crate) fn print_usage(metadata: &str) {
     drop(thread::Builder::new().name("usage".to_owned()).spawn(work));
 }
 
-fn usage_at(agent: &ureq::Agent, stats: &str) -> Option<Usage> {
+fn usage_at(agent: &Agent, stats: &str) -> Option<Usage> {
     let mut answer = agent.get(stats).call().ok().filter(|answer| answer.status().is_success())?;
     let body = answer.body_mut().with_config().limit(ANSWER_LIMIT).read_to_vec().ok()?;
     usage_in(&serde_json::from_slice(&body).ok()?)

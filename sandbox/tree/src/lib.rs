@@ -14,4 +14,4 @@ pub use end::{kill_pass, kill_tree, signal};
 pub use identity::{Identity, NoIdentity};
 pub use process::{Process, children, descendants, descendants_in, marked, read, snapshot};
 pub use rustix::process::{Pid, Signal};
-pub use usage::{Usage, usage_below};
+pub use usage::{Usage, usage_below, usage_beside};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::Pid;
 
-use crate::process::{field, fields};
+use crate::process::{field, fields, snapshot};
 
 /// What processes have used so far, and what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,21 @@ pub fn usage_below(root: Pid) -> Option<Usage> {
             next.extend(children_of(pid).unwrap_or_default());
         }
         level = next;
+    }
+    Some(total)
+}
+
+/// What everything in `own`'s PID namespace has used but `own` itself, which is the first process of it: what is below it,
+/// and below whatever entered the namespace from outside. For each of those it is as for [`usage_below`].
+pub fn usage_beside(own: Pid) -> Option<Usage> {
+    let mut total = usage_below(own)?;
+    let entered = snapshot().into_iter().filter(|process| process.parent == 0 && process.pid != own);
+    for root in entered {
+        let raw = root.pid.as_raw_nonzero().get();
+        let Some(times) = Times::of(raw) else { continue };
+        let below = usage_below(root.pid).unwrap_or(Usage { cpu: times.children, memory_bytes: 0 });
+        total.cpu += times.own + below.cpu;
+        total.memory_bytes += memory_of(raw).unwrap_or_default() + below.memory_bytes;
     }
     Some(total)
 }

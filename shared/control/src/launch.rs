@@ -7,7 +7,7 @@ use modbox_aws::{
     inbound::Record,
     queue::DeadLetters,
     table::Row,
-    tasks::{Definition, Launched, Overrides, StopAnswer, TaskEnvironment, Tasks},
+    tasks::{Definition, Launched, Launches, Overrides, StopAnswer, TaskEnvironment},
 };
 use modbox_sandbox::{Effect, Event, Launch, LaunchRefusal, Provisioning, State, TaskArn};
 
@@ -19,15 +19,21 @@ use crate::{Control, Error, Keys, batch::batch, reap::stop_reason};
 #[derive(Clone, Debug)]
 pub struct Launcher {
     control: Control,
-    tasks: Tasks,
+    launches: Launches,
     bus: Bus,
     dead_letters: DeadLetters,
     keys: Keys,
 }
 
 impl Launcher {
-    pub fn new(control: Control, tasks: Tasks, bus: Bus, dead_letters: DeadLetters, keys: Keys) -> Self {
-        Self { control, tasks, bus, dead_letters, keys }
+    pub fn new(
+        control: Control,
+        launches: Launches,
+        bus: Bus,
+        dead_letters: DeadLetters,
+        keys: Keys,
+    ) -> Self {
+        Self { control, launches, bus, dead_letters, keys }
     }
 
     /// Handles a batch of the table's stream, and answers which records are to be delivered again.
@@ -84,21 +90,21 @@ impl Launcher {
 
     async fn run(&self, row: &Row, attempt: u32) -> Result<Launched, Error> {
         let overrides = self.overrides(row)?;
-        let definition = self.tasks.definition(&row.sandbox.spec);
+        let definition = self.launches.definition(&row.sandbox.spec);
         let arn = match self.control.table.task_definition(&definition.hash()).await? {
             Some(arn) => arn,
             None => self.register(&definition).await?,
         };
-        let answer = self.tasks.run(&row.sandbox, attempt, &arn, &overrides).await?;
+        let answer = self.launches.run(&row.sandbox, attempt, &arn, &overrides).await?;
         let Launched::DefinitionGone = answer else {
             return Ok(answer);
         };
         let arn = self.register(&definition).await?;
-        Ok(self.tasks.run(&row.sandbox, attempt, &arn, &overrides).await?)
+        Ok(self.launches.run(&row.sandbox, attempt, &arn, &overrides).await?)
     }
 
     async fn register(&self, definition: &Definition) -> Result<String, Error> {
-        let arn = self.tasks.register(definition).await?;
+        let arn = self.launches.register(definition).await?;
         self.control.table.put_task_definition(&definition.hash(), &arn).await?;
         tracing::info!(task_definition.arn = arn, "task definition was registered");
         Ok(arn)
@@ -138,7 +144,7 @@ impl Launcher {
 
     async fn stop(&self, arn: &TaskArn, reason: &str) -> Result<StopAnswer, Error> {
         tracing::info!(task.arn = %arn, "task is stopped: its sandbox ended while it was launched");
-        Ok(self.tasks.stop(arn, reason).await?)
+        Ok(self.launches.tasks.stop(arn, reason).await?)
     }
 
     async fn refused(&self, row: Row, refusal: LaunchRefusal) -> Result<(), Error> {

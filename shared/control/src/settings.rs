@@ -8,7 +8,7 @@ use modbox_aws::{
     logs::TaskLogs,
     queue::DeadLetters,
     table::Table,
-    tasks::{TaskSettings, Tasks},
+    tasks::{Architecture, LaunchSettings, Launches, Place, Tasks, UnknownArchitecture},
 };
 
 use crate::{Control, Deployment, InvalidKeys, Keys, SystemClock, SystemIds, UrlTemplate};
@@ -53,7 +53,11 @@ impl Environment<'_> {
     }
 
     pub fn tasks(&self, connection: &Connection) -> Result<Tasks, InvalidSetting> {
-        Ok(Tasks::new(connection, self.task_settings()?))
+        Ok(Tasks::new(connection, self.place()?))
+    }
+
+    pub fn launches(&self, connection: &Connection) -> Result<Launches, InvalidSetting> {
+        Ok(Launches::new(connection, self.place()?, self.launch_settings()?))
     }
 
     pub fn bus(&self, connection: &Connection) -> Result<Bus, InvalidSetting> {
@@ -108,19 +112,32 @@ impl Environment<'_> {
         })
     }
 
-    /// Where tasks run: cluster, network, and what the sidecars are made of.
-    fn task_settings(&self) -> Result<TaskSettings, InvalidSetting> {
+    fn architecture(&self) -> Result<Option<Architecture>, InvalidSetting> {
+        const NAME: &str = "MODBOX_ARCHITECTURE";
+        let read = |name: String| {
+            name.parse()
+                .map_err(|error: UnknownArchitecture| InvalidSetting::Unreadable(NAME, error.to_string()))
+        };
+        self.optional(NAME).map(read).transpose()
+    }
+
+    fn place(&self) -> Result<Place, InvalidSetting> {
+        Ok(Place { cluster: self.required("MODBOX_CLUSTER")?, stack: self.stack()? })
+    }
+
+    /// The network that tasks are in, and what their sidecars are made of.
+    fn launch_settings(&self) -> Result<LaunchSettings, InvalidSetting> {
         let list = |name: &str| -> Vec<String> {
             let text = self.optional(name).unwrap_or_default();
             text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(ToOwned::to_owned).collect()
         };
-        Ok(TaskSettings {
-            cluster: self.required("MODBOX_CLUSTER")?,
-            stack: self.stack()?,
+        Ok(LaunchSettings {
             subnets: list("MODBOX_SUBNETS"),
             security_groups: list("MODBOX_SECURITY_GROUPS"),
             assign_public_ip: self.optional("MODBOX_ASSIGN_PUBLIC_IP").as_deref() == Some("true"),
             sidecar_image: self.required("MODBOX_SIDECAR_IMAGE")?,
+            image_repository: self.optional("MODBOX_IMAGE_REPOSITORY"),
+            architecture: self.architecture()?,
             execution_role_arn: self.optional("MODBOX_EXECUTION_ROLE_ARN"),
             log_group: self.log_group(),
         })

@@ -6,6 +6,7 @@ mod answer;
 mod auth;
 mod body;
 mod cursor;
+mod daytona;
 mod error;
 mod hopx;
 mod moment;
@@ -34,6 +35,7 @@ pub struct MaxWait(pub Duration);
 /// All speak of the same sandboxes.
 pub fn router(api: Api) -> Router {
     native::router(api.clone())
+        .nest(daytona::PREFIX, daytona::router(api.clone()))
         .nest("/hopx", hopx::router(api.clone()))
         .nest("/vercel/api", vercel::router(api))
 }

@@ -110,10 +110,11 @@ fn name_schema() -> ObjectBuilder {
         .pattern(Some(r"^[^/\u0000-\u001f\u007f-\u009f]+$"))
 }
 
+/// The first parameter of the path.
 async fn segment(parts: &mut Parts, api: &Api) -> Result<String, ApiError> {
-    let Path(text) =
-        Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::not_found())?;
-    Ok(text)
+    let parameters = Path::<Vec<(String, String)>>::from_request_parts(parts, api).await;
+    let first = parameters.ok().and_then(|Path(parameters)| parameters.into_iter().next());
+    first.map(|(_, text)| text).ok_or_else(ApiError::not_found)
 }
 
 fn name(text: String) -> Result<Selector, ApiError> {

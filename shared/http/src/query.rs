@@ -51,6 +51,23 @@ impl Parameters {
         read
     }
 
+    /// What `read` makes of each value of a parameter that may come often. If it makes nothing of one, the fault is the
+    /// message.
+    pub(crate) fn all<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Option<T>,
+        message: &str,
+        kind: &'static str,
+    ) -> Vec<T> {
+        let values = self.pairs.iter().filter(|(known, _)| known == name);
+        let all: Option<Vec<T>> = values.map(|(_, value)| read(value)).collect();
+        if all.is_none() {
+            self.fault(name, message, kind);
+        }
+        all.unwrap_or_default()
+    }
+
     /// A number that lies in the range.
     pub(crate) fn number<N: FromStr + PartialOrd + Display>(
         &mut self,

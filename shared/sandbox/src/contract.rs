@@ -61,7 +61,11 @@ pub const RESERVED_PREFIX: &str = "MODBOX_";
 
 /// Whether the image, with or without tag or digest, is one of [`BUILT_IN_IMAGES`].
 pub fn is_built_in(image: &str) -> bool {
-    BUILT_IN_IMAGES.iter().any(|name| {
-        image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
-    })
+    built_in_version(image).is_some()
+}
+
+/// The tag (`:1.2`) or digest of a built-in image as it is written, empty if there is none; none: it is another image.
+pub fn built_in_version(image: &str) -> Option<&str> {
+    let mut rests = BUILT_IN_IMAGES.iter().filter_map(|name| image.strip_prefix(name));
+    rests.find(|rest| rest.is_empty() || rest.starts_with([':', '@']))
 }

@@ -14,15 +14,18 @@ use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{figures::Figures, rows::RowView};
+use crate::secrets::legible;
 
 /// What a sandbox's environment holds, and nobody but its task may see.
 pub const ENVIRONMENT_SECRET: &str = "do-not-tell-4711";
 
-/// How long after its end a task may run whose own deadline does not end it, counted from the last fault: the orphans
-/// are looked for every five minutes, by a tick that comes each minute.
-const LATEST: Duration = Duration::from_secs(7 * 60);
 /// How long after its deadline a task may run whose sidecar works: its `stopTimeout`, and 3 s.
 const LATEST_BY_SIDECAR: Duration = Duration::from_secs(2 + 3);
+/// How long after its end any other task may run that its row knows, counted from the last fault: a tick more.
+const LATEST_KNOWN: Duration = Duration::from_secs(2 + 3 + 60);
+/// How long any task at all, counted likewise: the orphans are looked for every five minutes, by a tick that comes each
+/// minute.
+const LATEST: Duration = Duration::from_secs(7 * 60);
 /// How long an answer may be on its way, beside what clocks are apart.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
@@ -59,8 +62,8 @@ struct Seen {
     rows: BTreeMap<String, RowView>,
     tasks: BTreeMap<String, TaskView>,
     known: BTreeMap<String, Rank>,
-    /// The sandbox of an owner's key.
-    keys: BTreeMap<(String, String), String>,
+    /// What an owner's key was first answered.
+    keys: BTreeMap<(String, String), Value>,
     accepted: BTreeSet<String>,
     /// Deadlines that an extension was answered with, of their sandboxes.
     extended: BTreeSet<(String, Timestamp)>,
@@ -80,6 +83,8 @@ struct TaskView {
     created_at: Timestamp,
     running_at: Option<Timestamp>,
     gone_at: Option<Timestamp>,
+    /// Since when its row knows it.
+    recorded_at: Option<Timestamp>,
     /// It had a deadline from its start, and its sidecar does what it should.
     guarded: bool,
     /// What ECS itself takes to stop a task.
@@ -130,7 +135,7 @@ impl Checks {
     pub fn changed(&self, record: &Value, now: Timestamp) {
         let (old, new) = (RowView::old(record), RowView::new(record));
         let mut seen = self.seen();
-        seen.readable("the table", &record["dynamodb"]["NewImage"].to_string());
+        seen.readable("the table", &legible(&record["dynamodb"]["NewImage"]));
         match (old, new) {
             (old, Some(new)) => seen.row_changed(old.as_ref(), new, now),
             (Some(old), None) => seen.row_removed(&old, now),
@@ -168,7 +173,7 @@ impl Checks {
         }
     }
 
-    /// Whether that task runs, and since when ECS knows it.
+    /// Since when ECS knows that task.
     pub fn task_created(&self, arn: &str) -> Option<Timestamp> {
         self.seen().tasks.get(arn).map(|task| task.created_at)
     }
@@ -204,15 +209,15 @@ impl Checks {
         *known = (*known).max(rank);
     }
 
-    /// A create was accepted.
-    pub fn accepted(&self, owner: &str, key: Option<&str>, sandbox: &str) {
+    /// A create was accepted with this answer.
+    pub fn accepted(&self, owner: &str, key: Option<&str>, sandbox: &str, answer: &Value) {
         let mut seen = self.seen();
         seen.accepted.insert(sandbox.to_owned());
         let Some(key) = key else { return };
         let first =
-            seen.keys.entry((owner.to_owned(), key.to_owned())).or_insert_with(|| sandbox.to_owned()).clone();
-        if first != sandbox {
-            seen.fail(|| format!("key {key} of {owner} answered with {sandbox} after {first}"));
+            seen.keys.entry((owner.to_owned(), key.to_owned())).or_insert_with(|| answer.clone()).clone();
+        if first != *answer {
+            seen.fail(|| format!("key {key} of {owner} answered with {answer} after {first}"));
         }
     }
 
@@ -239,16 +244,45 @@ impl Checks {
             row.owner == owner
                 && row.name == name
                 && row.created_at <= now + skew
-                && row.name_free_at().is_none_or(|at| asked.at <= at + skew)
+                && row.freed_at.is_none_or(|at| asked.at <= at)
+                && row.expires_at.is_none_or(|at| asked.at <= at + skew)
         });
         if !held {
             seen.fail(|| format!("name {name} of {owner} is free, but a create was told that it is taken"));
         }
     }
 
-    /// An accepted sandbox is not known.
+    /// A sandbox that was accepted is not known; it must not be kept any more.
     pub fn unknown(&self, sandbox: &str) {
-        self.seen().fail(|| format!("{sandbox} was accepted and is not known"));
+        let mut seen = self.seen();
+        if seen.accepted.contains(sandbox) {
+            seen.fail(|| format!("{sandbox} was accepted and is not known"));
+        }
+    }
+
+    /// Every sandbox that the owner ever had under a name, and whether it lives.
+    pub fn holders(&self, owner: &str, name: &str) -> BTreeMap<String, bool> {
+        let seen = self.seen();
+        let held = seen.rows.values().filter(|row| row.owner == owner && row.name == name);
+        held.map(|row| (row.id.clone(), row.live)).collect()
+    }
+
+    /// At rest a list is whole: it shows what lives, or all that is kept, and nothing else.
+    pub fn listed(&self, owner: &str, ids: &BTreeSet<String>, only_live: bool, now: Timestamp) {
+        let mut seen = self.seen();
+        let soon = now + seen.skew;
+        // What ends about now may be there or not.
+        let rows = seen
+            .rows
+            .values()
+            .filter(|row| row.owner == owner && row.is_due_after(now) == row.is_due_after(soon));
+        let wrong: Vec<String> = rows
+            .filter(|row| ids.contains(&row.id) != (!only_live || (row.live && row.is_due_after(now))))
+            .map(|row| row.id.clone())
+            .collect();
+        if !wrong.is_empty() {
+            seen.fail(|| format!("a list of {owner} (live only: {only_live}) is wrong about {wrong:?}"));
+        }
     }
 
     /// What is not at rest: rows that wait for something. Empty once everything has converged.
@@ -275,10 +309,13 @@ impl Checks {
         for sandbox in seen.accepted.clone() {
             let lost = match seen.rows.get(&sandbox) {
                 None => Some("was accepted and is not in the table".to_owned()),
-                Some(row) => row.task_arn.as_ref().filter(|_| row.state == "running").and_then(|arn| {
-                    let runs = seen.tasks.get(arn).is_some_and(|task| task.gone_at.is_none());
-                    (!runs).then(|| format!("runs by its row, but its task {arn} does not"))
-                }),
+                Some(row) if row.state == "running" => {
+                    let task = row.task_arn.as_ref().and_then(|arn| seen.tasks.get(arn));
+                    let runs = task.is_some_and(|task| task.gone_at.is_none());
+                    (!runs).then(|| format!("runs by its row, but its task {:?} does not", row.task_arn))
+                }
+                Some(row) => (row.end_reason.is_none() || row.destroyed_at.is_none())
+                    .then(|| "has ended, and its row does not say why and when".to_owned()),
             };
             if let Some(lost) = lost {
                 seen.fail(|| format!("{sandbox} {lost}"));
@@ -287,9 +324,19 @@ impl Checks {
         let rows: Vec<_> = seen.rows.values().map(|row| (row.id.clone(), row.live)).collect();
         for (id, live) in rows {
             let told = |kind: &str| seen.published.contains(&(id.clone(), kind.to_owned()));
-            if !told("Sandbox Accepted") || !(live || told("Sandbox Ended")) {
+            let last = if live { "Sandbox Running" } else { "Sandbox Ended" };
+            if !told("Sandbox Accepted") || !told(last) {
                 seen.fail(|| format!("{id} is not told of: live {live}"));
             }
+        }
+    }
+
+    /// A sandbox of which nobody asked otherwise, and with which nothing went wrong, runs.
+    pub fn runs(&self, sandbox: &str) {
+        let mut seen = self.seen();
+        let state = seen.rows.get(sandbox).map(|row| row.state.clone()).unwrap_or_default();
+        if state != "running" {
+            seen.fail(|| format!("{sandbox} is {state}, though nothing kept it from running"));
         }
     }
 
@@ -361,9 +408,13 @@ impl Seen {
             self.check_extension(&new);
         }
         self.figures.changes += 1;
-        let shortened =
-            self.rows.get(&new.id).is_some_and(|last| last.shortened || last.is_due_after_that_of(&new));
-        self.rows.insert(new.id.clone(), RowView { shortened, ..new });
+        let last = self.rows.get(&new.id);
+        let shortened = last.is_some_and(|last| last.shortened || last.is_due_after_that_of(&new));
+        let freed_at = last.and_then(|last| last.freed_at).or((!new.live).then_some(now));
+        if let Some(task) = new.task_arn.as_ref().and_then(|arn| self.tasks.get_mut(arn)) {
+            task.recorded_at = task.recorded_at.or(Some(now));
+        }
+        self.rows.insert(new.id.clone(), RowView { shortened, freed_at, ..new });
     }
 
     /// An extension that was answered is not overtaken by the deadline before it.
@@ -381,10 +432,9 @@ impl Seen {
         if !due {
             self.fail(|| format!("{} was removed before its time", old.id));
         }
-        if !old.live {
-            self.rows.remove(&old.id);
-            self.accepted.remove(&old.id);
-        }
+        self.rows.remove(&old.id);
+        self.accepted.remove(&old.id);
+        self.figures.rows_removed += 1;
     }
 
     fn task_started(&mut self, arn: &str, sandbox: &str, now: Timestamp) {
@@ -393,10 +443,10 @@ impl Seen {
             self.fail(|| format!("{sandbox} has a second task {arn} after {first}"));
         }
         self.figures.tasks += 1;
-        let (running_at, gone_at, stopping) = (None, None, Duration::ZERO);
+        let (running_at, gone_at, recorded_at, stopping) = (None, None, None, Duration::ZERO);
         let guarded = self.rows.get(sandbox).is_some_and(|row| row.expires_at.is_some());
         let sandbox = sandbox.to_owned();
-        let task = TaskView { sandbox, created_at: now, running_at, gone_at, guarded, stopping };
+        let task = TaskView { sandbox, created_at: now, running_at, gone_at, recorded_at, guarded, stopping };
         self.tasks.insert(arn.to_owned(), task);
     }
 
@@ -413,13 +463,15 @@ impl Seen {
             && !row.is_some_and(|row| row.shortened)
             && expired.is_some()
             && task.running_at.is_some_and(|at| at + Duration::from_secs(1) < over_at);
-        let (since, bound) = if by_sidecar {
-            (over_at, LATEST_BY_SIDECAR + task.stopping)
+        let undisturbed = over_at.max(task.created_at).max(self.disturbed_until.unwrap_or(over_at));
+        let (since, bound, figure) = if by_sidecar {
+            (over_at, LATEST_BY_SIDECAR + task.stopping, &mut self.figures.latest_by_sidecar)
+        } else if let Some(recorded_at) = task.recorded_at.filter(|_| row.is_some()) {
+            (undisturbed.max(recorded_at), LATEST_KNOWN + task.stopping, &mut self.figures.latest_known)
         } else {
-            (over_at.max(task.created_at).max(self.disturbed_until.unwrap_or(over_at)), LATEST)
+            (undisturbed, LATEST, &mut self.figures.latest)
         };
         let late = now.since(since);
-        let figure = if by_sidecar { &mut self.figures.latest_by_sidecar } else { &mut self.figures.latest };
         *figure = (*figure).max(late);
         if late > bound {
             self.fail(|| format!("{} was over {late:?} ago, and its task {arn} runs still", task.sandbox));

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    hash::{DefaultHasher, Hash, Hasher as _},
+    hash::{Hash, Hasher},
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -20,6 +20,8 @@ pub enum Kind {
     Latency,
     /// Errors, throttles and lost answers of AWS.
     Aws,
+    /// No room for another task.
+    Capacity,
     /// Functions that are killed.
     Kill,
     /// Records, events and ticks that come late, twice or in another order.
@@ -39,6 +41,7 @@ impl Kind {
             Self::Client => [1000, 1000, 1000],
             Self::Latency => [50, 300, 700],
             Self::Aws => [0, 25, 120],
+            Self::Capacity => [0, 100, 400],
             Self::Kill => [0, 15, 60],
             Self::Delivery => [0, 100, 350],
             Self::Lag => [0, 100, 400],
@@ -181,9 +184,26 @@ fn draw(seed: u64, kind: Kind, name: &str, weights: &[u32]) -> u32 {
     0
 }
 
-/// The same in every run: the hasher has fixed keys.
+/// The same in every run and with every release of Rust, so that a seed which is written down keeps its meaning.
 pub(super) fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// FNV-1a, and SplitMix64's last step over it: all of its bits are drawn from.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
 }

@@ -31,7 +31,7 @@ const GAPS: [Duration; 6] = [
 ];
 const NAMES: [&str; 3] = ["one", "two", "three"];
 const KEYS: [&str; 2] = ["first", "second"];
-const OWNERS: [&str; 2] = ["ann", "bob"];
+pub(super) const OWNERS: [&str; 2] = ["ann", "bob"];
 
 /// Something that a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +155,30 @@ impl Clients {
         }
     }
 
-    /// Creates under each name that was used; all are free.
-    pub async fn reuse_names(&self) {
+    /// Lists what there is, with nothing under way: all of it, and nothing else.
+    pub async fn list_all(&self) {
+        let checks = &self.network.checks;
+        for (owner, name) in OWNERS.iter().enumerate() {
+            for (query, only_live) in [("", false), ("?status=running", true)] {
+                let turn = Turn { clients: self.clone(), name: format!("list{owner}"), owner };
+                let now = self.network.now();
+                let answer = turn.send(Method::GET, &format!("/sandboxes{query}"), None, None).await;
+                let answer = answer.map(|answer| answer.json()).unwrap_or_default();
+                let ids = answer["sandboxes"].as_array().into_iter().flatten();
+                let ids = ids.filter_map(|sandbox| Some(sandbox["id"].as_str()?.to_owned())).collect();
+                checks.listed(name, &ids, only_live, now);
+            }
+        }
+    }
+
+    /// Creates under each name that was used; all are free. Answers what was created.
+    pub async fn reuse_names(&self) -> Vec<String> {
         let mut names: Vec<(usize, String)> =
             self.accepted().into_iter().map(|accepted| (accepted.owner, accepted.name)).collect();
         names.retain(|(_, name)| !name.is_empty());
         names.sort();
         names.dedup();
+        let known = self.all().len();
         for (number, (owner, name)) in names.into_iter().enumerate() {
             let turn = Turn { clients: self.clone(), name: format!("anew{number}"), owner };
             let before = self.all().len();
@@ -172,6 +189,7 @@ impl Clients {
                     .fail(|| format!("name {name} is free, but nothing could be created under it"));
             }
         }
+        self.accepted().split_off(known).into_iter().map(|accepted| accepted.id).collect()
     }
 
     fn next_request(&self, turn: &str) -> u32 {
@@ -297,7 +315,7 @@ impl Turn {
         }
     }
 
-    /// What a repeated create answers is the first answer, so its status is no news.
+    /// What a repeated create answers may be the first answer, so its status is no news.
     fn was_accepted(&self, (answer, body): (&Value, &Value), key: Option<&str>) {
         let checks = &self.clients.network.checks;
         let text = |of: &Value, name: &str| of[name].as_str().unwrap_or_default().to_owned();
@@ -305,7 +323,12 @@ impl Turn {
         if let Some(token) = answer["endpoint"]["access_token"].as_str() {
             checks.secret(token);
         }
-        checks.accepted(OWNERS[self.owner], key, &id);
+        let mut lasting = answer.clone();
+        // What goes on meanwhile, and what an extension moves.
+        for member in ["status", "expires_at"] {
+            lasting.as_object_mut().map(|answer| answer.remove(member));
+        }
+        checks.accepted(OWNERS[self.owner], key, &id, &lasting);
         let accepted = Accepted { owner: self.owner, name: text(body, "task_id"), id };
         let mut all = self.clients.all();
         if !all.iter().any(|known| known.id == accepted.id) {
@@ -395,10 +418,21 @@ impl Turn {
         }
     }
 
-    /// The answer does not say which sandbox it was.
+    /// The answer does not say which sandbox it was; it is known where only one can have been meant.
     async fn destroy_by_name(&self, name: &str) {
+        let checks = &self.clients.network.checks;
+        let (asked, before) =
+            (checks.asked(self.clients.network.now()), checks.holders(OWNERS[self.owner], name));
         let body = json!({"task_id": name});
-        drop(self.send(Method::POST, "/sandboxes/destroy", Some(&body), None).await);
+        let answer = self.send(Method::POST, "/sandboxes/destroy", Some(&body), None).await;
+        let after = checks.holders(OWNERS[self.owner], name);
+        let mut meant = before.iter().filter(|(_, live)| **live);
+        if let (Some((id, _)), None) = (meant.next(), meant.next())
+            && answer.is_some_and(|answer| answer.status.is_success())
+            && after.keys().eq(before.keys())
+        {
+            checks.told(&asked, id, Rank::Destroyed);
+        }
     }
 
     /// Holds a sandbox, as an answer shows it, against what was known.
@@ -454,7 +488,7 @@ impl Turn {
     }
 }
 
-/// Without a name, which would tell two sandboxes apart too.
+/// One key without a name, which would tell two sandboxes apart too, and one with a name that nobody else takes.
 fn keyed_body(key: &str) -> Value {
-    json!({"ttl_seconds": if key == KEYS[0] { 300 } else { 600 }})
+    if key == KEYS[0] { json!({"ttl_seconds": 300}) } else { json!({"ttl_seconds": 600, "task_id": "keyed"}) }
 }

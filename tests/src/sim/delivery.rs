@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     future::Future,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use modbox_local::{
     dynamo::{Dynamo, StreamRecord},
     plumbing::{
@@ -48,6 +50,8 @@ pub struct Deliveries {
     skews: Arc<BTreeMap<&'static str, i64>>,
     /// Everything is delivered again at once, and once more later.
     thrice: bool,
+    /// The schedule does not come before the faults are over.
+    unscheduled: bool,
     /// What is under way or waits.
     open: Arc<AtomicUsize>,
 }
@@ -84,7 +88,9 @@ impl Deliveries {
         let apart = skews.iter().map(|(_, skew)| i64::unsigned_abs(*skew)).max().unwrap_or_default();
         network.checks.apart(Duration::from_millis(apart * 2));
         let thrice = network.choices.decide(Kind::Delivery, "all.thrice", &[1]) == 1;
-        Self { network: Arc::clone(network), skews: Arc::new(skews.into()), thrice, open: Arc::default() }
+        let unscheduled = network.choices.decide(Kind::Delivery, "schedule.out", &[1]) == 1;
+        let (skews, open) = (Arc::new(skews.into()), Arc::default());
+        Self { network: Arc::clone(network), skews, thrice, unscheduled, open }
     }
 
     /// Whether anything is under way or waits.
@@ -102,8 +108,12 @@ impl Deliveries {
     pub async fn invoke<T>(&self, function: &str, name: String, code: impl Future<Output = T>) -> Option<T> {
         let skew = self.skews.get(self.instance(function, &name)).copied().unwrap_or(0);
         let _open = self.open();
+        // A panic would end the function, and the next delivery would hide it.
+        let code = AssertUnwindSafe(code).catch_unwind();
         let run = Invocation::new(name.clone(), skew).run(code);
-        let answer = timeout(INVOCATION_TIMEOUT, run).await.ok().flatten();
+        let answer = timeout(INVOCATION_TIMEOUT, run).await.ok().flatten().and_then(|answer| {
+            answer.map_err(|_| self.network.checks.fail(|| format!("{name} panicked"))).ok()
+        });
         if answer.is_none() {
             self.network.note(|| format!("{name} was killed"));
         }
@@ -196,12 +206,18 @@ impl Deliveries {
 
     /// Delivers a batch once, and tells how many records are done.
     async fn deliver(&self, lane: &Lane, name: String, batch: &[Arc<StreamRecord>]) -> usize {
-        let events: Vec<&Value> = batch.iter().map(|record| &record.event).collect();
+        let mut events: Vec<&Value> = batch.iter().map(|record| &record.event).collect();
+        if self.network.tampering.is(Mutant::BatchReversed) {
+            events.reverse();
+        }
         let event = json!({"Records": events});
         let call = (lane.mapping.function)(event);
         let Some(Ok(answer)) = self.invoke(&lane.mapping.name, name, call).await else { return 0 };
-        let sequences: Vec<String> =
+        let mut sequences: Vec<String> =
             batch.iter().map(|record| StreamRecord::sequence_number(record.sequence)).collect();
+        if self.network.tampering.is(Mutant::BatchReversed) {
+            sequences.reverse();
+        }
         match Outcome::of(&answer, &sequences) {
             Outcome::Done => batch.len(),
             Outcome::FailedFrom(place) => place,
@@ -252,6 +268,10 @@ impl Deliveries {
     pub async fn schedule(self, schedule: Schedule) {
         for number in 1_u32.. {
             sleep(schedule.period).await;
+            if self.is_unscheduled() {
+                self.network.checks.disturb(self.network.now() + schedule.period + FELT);
+                continue;
+            }
             match self.decide(&format!("tick{number}.way"), &[2, 1, 1], schedule.period * 2) {
                 0 => self.tick(number.to_string(), &schedule).await,
                 1 => {}
@@ -267,6 +287,11 @@ impl Deliveries {
                 }
             }
         }
+    }
+
+    /// Whether the schedule is out of order.
+    pub fn is_unscheduled(&self) -> bool {
+        self.unscheduled && !self.network.choices.is_calm()
     }
 
     /// Calls the reaper once.

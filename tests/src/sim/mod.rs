@@ -11,7 +11,6 @@ mod delivery;
 mod figures;
 mod indexes;
 mod invocation;
-mod log;
 mod mutant;
 mod network;
 mod points;

@@ -5,7 +5,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use modbox_local::aws_json::Answer;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use modbox_local::aws_json::{Answer, AwsError};
 use serde_json::{Map, Value, json};
 
 use super::checks::ENVIRONMENT_SECRET;
@@ -65,6 +66,10 @@ mutants! {
     NobodyStartedIt,
     /// The task is not told its deadline.
     NoDeadlineInTask,
+    /// A shard's records come in the wrong order, and those that failed are not told from the others.
+    BatchReversed,
+    /// ECS refuses every task.
+    NoTaskStarts,
     /// The row holds the environment unsealed.
     EnvironmentInTheClear,
     /// A lifecycle event holds the environment.
@@ -102,14 +107,17 @@ impl Tampering {
             }
             Mutant::NoClientToken => drop(body.as_object_mut()?.remove("clientToken")),
             Mutant::TwoTasks if operation == "RunTask" => body["count"] = json!(2),
-            Mutant::NameNotTaken => leave_out(body, |item| key(item, "Put").starts_with("NAME#")),
+            Mutant::NameNotTaken => leave_out(body, |item| key(item).starts_with("NAME#")),
             Mutant::NameTakenFromOthers => names(body).for_each(|put| unconditional(put, "taken")),
             Mutant::NameNeverFreed => leave_out(body, |item| update(item).contains("taken = :free")),
             Mutant::NameFreedForOthers => free_for_others(body),
             Mutant::NameWithoutDeadline => names(body).for_each(|put| drop(remove(put, "live_until"))),
             Mutant::NameNotExtended => leave_out(body, |item| update(item).contains("live_until = :until")),
+            Mutant::NoTaskStarts if operation == "RunTask" => {
+                return Some(Err(AwsError::client("ClientException", "no task starts")));
+            }
             Mutant::StopSwallowed if operation == "StopTask" => return Some(Ok(json!({"task": {}}))),
-            Mutant::KeyNotKept => leave_out(body, |item| key(item, "Put").starts_with("IDEM#")),
+            Mutant::KeyNotKept => leave_out(body, |item| key(item).starts_with("IDEM#")),
             Mutant::KeyOverwritten => {
                 puts(body)
                     .filter(|put| pk(&put["Item"]).starts_with("IDEM#"))
@@ -120,7 +128,7 @@ impl Tampering {
             Mutant::NobodyStartedIt => drop(body.as_object_mut()?.remove("startedBy")),
             Mutant::NoDeadlineInTask => forget_deadline(body),
             Mutant::EnvironmentInTheClear => rows(body).for_each(|put| {
-                put["Item"]["plain"] = json!({"S": ENVIRONMENT_SECRET});
+                put["Item"]["env"] = json!({"B": BASE64_STANDARD.encode(ENVIRONMENT_SECRET)});
             }),
             Mutant::EnvironmentInEvents => body["Entries"].as_array_mut()?.iter_mut().for_each(|entry| {
                 entry["Resources"] = json!([ENVIRONMENT_SECRET]);
@@ -180,8 +188,8 @@ fn pk(item: &Value) -> &str {
 }
 
 /// The key of what an item of a transaction puts.
-fn key<'a>(item: &'a Value, action: &str) -> &'a str {
-    pk(&item[action]["Item"])
+fn key(item: &Value) -> &str {
+    pk(&item["Put"]["Item"])
 }
 
 fn update(item: &Value) -> &str {

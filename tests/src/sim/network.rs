@@ -28,7 +28,7 @@ use super::{
     mutant::Tampering,
     trace::{Trace, digest},
 };
-use crate::TestClock;
+use crate::{TestClock, Used, faults::outage};
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +62,13 @@ pub enum Fate {
 
 impl Fate {
     /// In the order in which decisions name them, from 1 on, with how likely each is among the faults.
-    pub const AWS: [(Self, u32); 8] = [
+    pub const AWS: [(Self, u32); 7] = [
         (Self::Down, 4),
         (Self::Lost, 4),
         (Self::Outage, 2),
         (Self::LostAndOutage, 4),
         (Self::Throttled, 3),
         (Self::Conflict, 3),
-        (Self::Capacity, 2),
         (Self::Ghost, 2),
     ];
     pub const KILL: [(Self, u32); 2] = [(Self::KilledBefore, 1), (Self::KilledAfter, 2)];
@@ -106,6 +105,8 @@ pub struct Network {
     pub calls: AtomicU64,
     /// Every call that a fault might have met, in its order.
     pub points: Mutex<Vec<String>>,
+    /// What IAM would have been asked for.
+    pub used: Used,
     /// What does a call that nobody waits for any more.
     pub services: OnceLock<(Arc<Dynamo>, Ecs)>,
 }
@@ -133,6 +134,7 @@ impl Wire {
         network.calls.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}/{}", invocation.name, invocation.next_call());
         network.point(&name);
+        network.used.note(&call);
         let (operation, sent) = (call.operation.to_owned(), digest(&call.body));
         let fate = network.fate(&name, &invocation, &call);
         let latency = network.latency(&name);
@@ -257,7 +259,8 @@ impl Network {
     }
 
     fn latency(&self, name: &str) -> Duration {
-        let decision = self.decide(Kind::Latency, &format!("{name}~"), &[8, 4, 2, 1], FELT);
+        // Calls that take their time are no excuse for what comes late.
+        let decision = self.choices.decide(Kind::Latency, &format!("{name}~"), &[8, 4, 2, 1]);
         let place = usize::try_from(decision).ok().and_then(|decision| decision.checked_sub(1));
         place.and_then(|place| LATENCIES.get(place)).copied().unwrap_or(Duration::from_millis(2))
     }
@@ -274,6 +277,9 @@ impl Network {
         let decided = Fate::of(&Fate::AWS, self.decide(Kind::Aws, name, &aws, FELT));
         if let Some(fate) = decided.filter(|fate| suits(*fate, call)) {
             return fate;
+        }
+        if call.operation == "RunTask" && self.decide(Kind::Capacity, &format!("{name}#"), &[1], FELT) == 1 {
+            return Fate::Capacity;
         }
         let lags = match call.operation {
             "ListTasks" | "DescribeTasks" | "StopTask" => Fate::Unheard,
@@ -317,14 +323,9 @@ impl Network {
 fn suits(fate: Fate, call: &Call<'_>) -> bool {
     match fate {
         Fate::Conflict => matches!(call.operation, "PutItem" | "UpdateItem" | "TransactWriteItems"),
-        Fate::Capacity => call.operation == "RunTask",
         Fate::Ghost => !matches!(call.operation, "PutEvents" | "SendMessage"),
         _ => true,
     }
-}
-
-pub(super) fn outage() -> AwsError {
-    AwsError { status: 500, ..AwsError::client("InternalServerError", "out of order") }
 }
 
 /// What is said while a transaction holds the first item.

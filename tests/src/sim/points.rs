@@ -1,5 +1,5 @@
-//! Exhaustive fault points: in each use case, each call of AWS fails before and after its effect, and its function is
-//! killed there; everything is delivered three times.
+//! Exhaustive fault points: in each use case, each call of AWS fails before and after its effect, alone and with all
+//! that follow, and its function is killed there, before and after; everything is delivered three times.
 
 use super::{
     choice::{Made, Plan},
@@ -10,7 +10,7 @@ use super::{
 const SEED: u64 = 1;
 
 /// The use cases, and what each takes: decisions of clients and tasks alone.
-const CASES: [(&str, &str); 14] = [
+const CASES: [(&str, &str); 17] = [
     ("create", "op01=1"),
     ("create with a key", "op01=3"),
     ("create twice with one key", "op01=4"),
@@ -23,12 +23,15 @@ const CASES: [(&str, &str); 14] = [
     ("extend", "op01=2,op02=13,op02.gap=3"),
     ("expire by the sidecar", "op01=2"),
     ("expire by the schedule", "op01=2,task1.deadline=1"),
+    ("expire by the TTL", "op01=2,task1.deadline=1,schedule.out=1,op02=16,op02.gap=6"),
     ("extend and read at the deadline", "op01=18,op01.when=1"),
     ("end by itself", "op01=1,task1.exit=1"),
+    ("cannot start", "op01=1,task1.start=4"),
+    ("start too late", "op01=1,task1.start=3,op13=16,op13.gap=5,op14=16,op14.gap=5,op15=16,op15.gap=5"),
 ];
 
 /// What happens at each point: the decision's suffix and value.
-const FAULTS: [(&str, u32); 4] = [("", 3), ("", 4), ("!", 1), ("!", 2)];
+const FAULTS: [(&str, u32); 6] = [("", 1), ("", 2), ("", 3), ("", 4), ("!", 1), ("!", 2)];
 
 /// A call of AWS, in a clean run of a use case.
 #[derive(Clone, Debug)]

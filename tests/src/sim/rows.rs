@@ -18,6 +18,8 @@ pub struct RowView {
     pub end_since: Option<Timestamp>,
     pub end_reason: Option<String>,
     pub ttl: Option<Timestamp>,
+    /// When its end was written, by the true clock.
+    pub freed_at: Option<Timestamp>,
     /// Its deadline was moved to an earlier time once.
     pub shortened: bool,
 }
@@ -53,6 +55,7 @@ impl RowView {
             end_since: time("end_since"),
             end_reason: text("end_reason"),
             ttl: number("ttl").map(|seconds| Timestamp::from_millis(seconds * 1000)),
+            freed_at: None,
             shortened: false,
         })
     }
@@ -78,15 +81,6 @@ impl RowView {
     /// When it is over; none: never yet.
     pub fn over_at(&self) -> Option<Timestamp> {
         let ended = self.destroyed_at.filter(|_| !self.live);
-        match (ended, self.expires_at) {
-            (Some(ended), Some(expires)) => Some(ended.min(expires)),
-            (ended, expires) => ended.or(expires),
-        }
-    }
-
-    /// When its name is free: with the write of its end, or with its deadline.
-    pub fn name_free_at(&self) -> Option<Timestamp> {
-        let ended = self.end_since.filter(|_| !self.live);
         match (ended, self.expires_at) {
             (Some(ended), Some(expires)) => Some(ended.min(expires)),
             (ended, expires) => ended.or(expires),

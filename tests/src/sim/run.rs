@@ -1,6 +1,8 @@
 //! One run of a plan.
 
 use std::{
+    collections::BTreeSet,
+    panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,18 +22,17 @@ use tokio::{task::JoinHandle, time::sleep};
 use super::{
     checks::{Checks, ENVIRONMENT_SECRET},
     choice::{Choices, Kind, Made, Plan},
-    clients::Clients,
+    clients::{Clients, OWNERS},
     delivery::Deliveries,
     figures::Figures,
     indexes::Indexes,
     invocation::SkewedClock,
-    log,
     mutant::{Mutant, Tampering},
     network::{Network, Wire},
     tasks::Tasks,
     trace::Trace,
 };
-use crate::{SeededIds, TestClock};
+use crate::{SeededIds, TestClock, Use, Used, log};
 
 /// What came of a run.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub trace: String,
     /// The calls of AWS that a fault might have met, in their order.
     pub points: Vec<String>,
+    /// The permissions that the functions needed.
+    pub used: BTreeSet<Use>,
 }
 
 /// The schedule's period.
@@ -51,6 +54,8 @@ const TICK: Duration = Duration::from_secs(60);
 /// After how many ticks without a fault everything has to be at rest: 5 minutes until a launch has failed, 10 until a
 /// task that ECS does not know is given up, and what follows from both.
 const TICKS_TO_REST: u64 = 25;
+/// How long a run goes on whose schedule is out of order.
+const UNSCHEDULED: Duration = Duration::from_secs(90 * 60);
 /// How long ended sandboxes are kept.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -60,12 +65,23 @@ pub fn run(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
     let runtime = runtime.expect("a runtime of one thread can be made");
     // The AWS SDK draws its jitter and its request tokens from here.
     fastrand::seed(plan.seed);
-    runtime.block_on(simulate(plan, mutant))
+    let choices = Choices::new(plan.clone());
+    let simulated = AssertUnwindSafe(|| runtime.block_on(simulate(plan.seed, choices.clone(), mutant)));
+    // A seed that panics is to be told as any other that fails.
+    panic::catch_unwind(simulated).unwrap_or_else(|_| Outcome {
+        violation: Some("the simulation panicked".to_owned()),
+        made: choices.made(),
+        figures: Figures::default(),
+        trace: String::new(),
+        points: Vec::new(),
+        used: BTreeSet::new(),
+    })
 }
 
-async fn simulate(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
-    let world = Simulation::start(plan, mutant).await;
-    let _log = log::watched(&world.network.checks);
+async fn simulate(seed: u64, choices: Choices, mutant: Option<Mutant>) -> Outcome {
+    let world = Simulation::start(seed, choices, mutant).await;
+    let checks = world.network.checks.clone();
+    let _log = log::watched(move |line| checks.readable("the log", line));
     world.play().await;
     world.outcome()
 }
@@ -78,11 +94,11 @@ struct Simulation {
 }
 
 impl Simulation {
-    async fn start(plan: &Plan, mutant: Option<Mutant>) -> Self {
+    async fn start(seed: u64, choices: Choices, mutant: Option<Mutant>) -> Self {
         let clock = Arc::new(TestClock::start());
-        let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(plan.seed));
+        let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(seed));
         let network = Arc::new(Network {
-            choices: Choices::new(plan.clone()),
+            choices,
             checks: Checks::default(),
             trace: Trace::default(),
             clock: Arc::clone(&clock),
@@ -90,6 +106,7 @@ impl Simulation {
             tampering: Tampering::new(mutant),
             calls: AtomicU64::new(0),
             points: Mutex::default(),
+            used: Used::default(),
             services: OnceLock::new(),
         });
         let pace = match network.choices.decide(Kind::Task, "ecs.pace", &[1]) {
@@ -115,18 +132,24 @@ impl Simulation {
         });
         let deployed = deployed.expect("a stack in memory can be made");
         let _ = network.services.set((Arc::clone(&deployed.dynamo), deployed.ecs.clone()));
-        tasks.connect(deployed.router.clone(), engine);
-        Self::over(network, deployed, ids.as_ref()).await
+        let deliveries = Deliveries::new(&network);
+        tasks.connect(deployed.router.clone(), engine, deliveries.clone());
+        Self::populate(network, deployed, deliveries, ids.as_ref()).await
     }
 
-    async fn over(network: Arc<Network>, deployed: Deployed, ids: &dyn Ids) -> Self {
-        let tokens = ["ann", "bob"].map(|_| format!("mbx_{:032x}", ids.random()));
-        for (user, token) in ["ann", "bob"].iter().zip(&tokens) {
+    /// Lets the users in, and has everything call the functions that calls them.
+    async fn populate(
+        network: Arc<Network>,
+        deployed: Deployed,
+        deliveries: Deliveries,
+        ids: &dyn Ids,
+    ) -> Self {
+        let tokens = OWNERS.map(|_| format!("mbx_{:032x}", ids.random()));
+        for (user, token) in OWNERS.iter().zip(&tokens) {
             network.checks.secret(token);
             deployed.admin.admit(user, token, "simulated").await.expect("a token can be stored");
         }
         network.checks.secret(ENVIRONMENT_SECRET);
-        let deliveries = Deliveries::new(&network);
         let clients = Clients::new(&network, &deliveries, &deployed.router, &tokens);
         let Deployed { dynamo, mappings, schedule, observer, changed, .. } = deployed;
         let background = vec![
@@ -140,14 +163,23 @@ impl Simulation {
 
     async fn play(&self) {
         self.clients.act().await;
+        if self.deliveries.is_unscheduled() {
+            // Until the TTL has removed what nobody else has ended.
+            sleep(UNSCHEDULED).await;
+        }
         self.network.choices.calm_down();
         self.network.note(|| "nothing fails any more".to_owned());
         if !self.come_to_rest("what was done").await {
             return;
         }
+        self.clients.list_all().await;
         self.clients.destroy_all().await;
-        if self.come_to_rest("what was destroyed").await {
-            self.clients.reuse_names().await;
+        if !self.come_to_rest("what was destroyed").await {
+            return;
+        }
+        let anew = self.clients.reuse_names().await;
+        if self.come_to_rest("what was created anew").await {
+            anew.iter().for_each(|sandbox| self.network.checks.runs(sandbox));
         }
     }
 
@@ -186,6 +218,7 @@ impl Simulation {
             figures: Figures { calls, faults, ..network.checks.figures() },
             trace: network.trace.text(),
             points,
+            used: network.used.all(),
             made,
         }
     }

@@ -103,6 +103,8 @@ pub fn catch(mutant: Mutant, enough: usize) -> Option<Caught> {
         let outcome = run(&Plan::seed(seed), Some(mutant));
         outcome.violation.as_ref()?;
         let small = shrink(seed, outcome, Some(mutant), enough);
+        // What fails without the bug does not show it.
+        run(&small.plan, None).violation.is_none().then_some(())?;
         Some(Caught { plan: small.plan, violation: small.outcome.violation?, seeds: seed })
     })
 }

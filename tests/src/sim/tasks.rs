@@ -14,7 +14,7 @@ use modbox_sandbox::{Timestamp, contract};
 use modbox_sidecar::{Countdown, Deadline};
 use tokio::time::{sleep, timeout};
 
-use super::{choice::Kind, invocation::Invocation, network::Network};
+use super::{choice::Kind, delivery::Deliveries, network::Network};
 use crate::{Client, OnStop, Script, Simulated, Start};
 
 /// How long a simulated sidecar waits for an answer.
@@ -29,7 +29,15 @@ pub struct Tasks {
     launched: Arc<AtomicU32>,
     /// How long ECS takes from each state to the next.
     pace: Duration,
-    inside: Arc<OnceLock<(Router, Simulated)>>,
+    inside: Arc<OnceLock<Inside>>,
+}
+
+/// What the sidecars reach.
+#[derive(Debug)]
+struct Inside {
+    router: Router,
+    engine: Simulated,
+    deliveries: Deliveries,
 }
 
 impl Tasks {
@@ -44,8 +52,8 @@ impl Tasks {
     }
 
     /// Lets the sidecars reach the API, and end themselves.
-    pub fn connect(&self, router: Router, engine: Simulated) {
-        let _ = self.inside.set((router, engine));
+    pub fn connect(&self, router: Router, engine: Simulated, deliveries: Deliveries) {
+        let _ = self.inside.set(Inside { router, engine, deliveries });
     }
 
     fn script(&self, launch: &Launch) -> Script {
@@ -96,11 +104,11 @@ impl Tasks {
     /// Tells the API that the sandbox answers, once, as the `ready` sidecar does before it exits.
     async fn tell(self, sidecar: Sidecar, after: Duration) {
         sleep(after).await;
-        let Some((router, _)) = self.inside.get() else { return };
+        let Some(Inside { router, deliveries, .. }) = self.inside.get() else { return };
         let client = Client::new(router.clone()).with_token(&sidecar.token);
-        let invocation = Invocation::new(format!("task{}.ready", sidecar.number), 0);
         let path = format!("/sandboxes/{}/ready", sidecar.id);
-        let told = invocation.run(client.post(&path, serde_json::json!({})));
+        let call = client.post(&path, serde_json::json!({}));
+        let told = deliveries.invoke("api", format!("task{}.ready", sidecar.number), call);
         // The other way by which it becomes known is that the container exits.
         let _ = timeout(PATIENCE, told).await;
     }
@@ -108,7 +116,7 @@ impl Tasks {
     /// Does as the `deadline` sidecar does, by the sidecar's own countdown.
     async fn mind(self, sidecar: Sidecar, task: String, start: Duration) {
         sleep(start).await;
-        let Some((router, engine)) = self.inside.get() else { return };
+        let Some(Inside { engine, .. }) = self.inside.get() else { return };
         let now = || self.network.now();
         let mut countdown = Countdown::new(sidecar.expires_at, now(), &sidecar.id);
         let mut asked = 0;
@@ -119,7 +127,7 @@ impl Tasks {
             }
             if countdown.ask(now()) {
                 asked += 1;
-                let answer = self.ask(router, &sidecar, asked).await;
+                let answer = self.ask(&sidecar, asked).await;
                 countdown.answered(answer, now());
             } else {
                 sleep(countdown.idle(now()).clamp(Duration::from_millis(1), Duration::from_secs(1))).await;
@@ -127,11 +135,12 @@ impl Tasks {
         }
     }
 
-    async fn ask(&self, router: &Router, sidecar: &Sidecar, asked: u32) -> Option<Deadline> {
+    async fn ask(&self, sidecar: &Sidecar, asked: u32) -> Option<Deadline> {
+        let Inside { router, deliveries, .. } = self.inside.get()?;
         let client = Client::new(router.clone()).with_token(&sidecar.token);
-        let invocation = Invocation::new(format!("task{}.ask{asked}", sidecar.number), 0);
         let path = format!("/sandboxes/{}/deadline", sidecar.id);
-        let answer = timeout(PATIENCE, invocation.run(client.get(&path))).await.ok().flatten();
+        let call = deliveries.invoke("api", format!("task{}.ask{asked}", sidecar.number), client.get(&path));
+        let answer = timeout(PATIENCE, call).await.ok().flatten();
         let answer = answer.filter(|answer| answer.status.is_success());
         let deadline = answer.and_then(|answer| Deadline::read(&answer.body));
         if deadline.is_none() {

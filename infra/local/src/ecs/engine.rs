@@ -43,6 +43,8 @@ pub trait Engine: Debug + Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     pub task_arn: String,
+    /// As RunTask was told it; the product names the incarnation in it.
+    pub group: String,
     /// In the order of the task definition.
     pub containers: Vec<Container>,
     pub cpu: Option<String>,

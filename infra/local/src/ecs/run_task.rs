@@ -234,6 +234,7 @@ pub(super) fn as_it_was(task: &Task) -> Launch {
     let overrides = serde_json::from_value(task.request.overrides.value()).unwrap_or_default();
     Launch {
         task_arn: task.arn(),
+        group: task.request.group.clone(),
         containers: containers(&task.definition, &overrides),
         cpu: task.request.cpu.clone(),
         memory: task.request.memory.clone(),
@@ -275,6 +276,7 @@ fn start(shared: &Arc<Shared>, world: &World, key: u64, order: &TaskOrder) {
     };
     let launch = Launch {
         task_arn: task.arn(),
+        group: order.request.group.clone(),
         containers: order.containers.clone(),
         cpu: order.request.cpu.clone(),
         memory: order.request.memory.clone(),

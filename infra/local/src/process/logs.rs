@@ -7,38 +7,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use modbox_sidecar::LogLine;
-
 use super::scratch::Scratch;
-use crate::ecs::Said;
-
-/// The logs of so many tasks are kept; the oldest give way.
-const KEPT: usize = 100;
+use crate::{ecs::Said, kept_logs};
 
 /// What the container has said, oldest first; none where there is no log of it.
 pub(super) fn read(tasks: &Path, task_id: &str, container: &str) -> io::Result<Option<Vec<Said>>> {
-    let is_plain = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !is_plain(task_id) || !is_plain(container) {
+    if !kept_logs::is_plain(task_id) || !kept_logs::is_plain(container) {
         return Ok(None);
     }
     let scratch = Scratch::at(tasks.join(task_id));
     // In this order: a log that is kept meanwhile is found in the second place.
     let places = [Some(scratch.logs()), kept(&scratch)];
     for place in places.into_iter().flatten() {
-        let lines = LogLine::read_all(&place.join(format!("{container}.log")))?;
-        if !lines.is_empty() {
-            return Ok(Some(lines.into_iter().map(said).collect()));
+        if let Some(said) = kept_logs::read_in(&place, container)? {
+            return Ok(Some(said));
         }
     }
     Ok(None)
-}
-
-fn said(line: LogLine) -> Said {
-    let mut text = line.log;
-    if text.ends_with('\n') {
-        text.pop();
-    }
-    Said { at: line.time, text }
 }
 
 /// Moves the logs out of a task's folder, which is about to be removed. What cannot be moved goes with it.
@@ -50,26 +35,14 @@ pub(super) fn keep(scratch: &Scratch) {
     if fs::rename(scratch.logs(), &kept).is_ok() {
         // Of no use to anybody any more; and the folder's time becomes that of the end, by which the oldest is told.
         let _ = fs::remove_file(kept.join(Scratch::SIDECAR_LOG));
-        give_way(all);
+        kept_logs::give_way(all);
     }
 }
 
 /// `<data>/logs/<task id>`, where the task's folder is `<data>/tasks/<task id>`.
 fn kept(scratch: &Scratch) -> Option<PathBuf> {
     let folder = scratch.folder();
-    Some(folder.parent()?.parent()?.join("logs").join(folder.file_name()?))
-}
-
-fn give_way(all: &Path) {
-    let Ok(entries) = fs::read_dir(all) else { return };
-    let aged = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
-    let mut folders: Vec<_> = entries.flatten().filter_map(aged).collect();
-    folders.sort();
-    let surplus = folders.len().saturating_sub(KEPT);
-    for (_, folder) in folders.into_iter().take(surplus) {
-        // Another end may have removed it.
-        let _ = fs::remove_dir_all(folder);
-    }
+    Some(kept_logs::folder(folder.parent()?.parent()?).join(folder.file_name()?))
 }
 
 #[cfg(test)]
@@ -100,18 +73,6 @@ mod tests {
         assert!(!scratch.logs().exists());
         let said = read(&data.path().join("tasks"), "a1", "main").unwrap().unwrap();
         assert_eq!((said[0].text.as_str(), said[0].at.millis()), ("hello", 1_800_000_000_123));
-    }
-
-    #[test]
-    fn the_logs_of_the_hundred_that_ended_last_are_kept() {
-        let data = tempfile::tempdir().unwrap();
-        let first = scratch(data.path(), "first");
-        for number in 0..KEPT {
-            keep(&scratch(data.path(), &format!("other{number}")));
-        }
-        keep(&first);
-        assert_eq!(fs::read_dir(data.path().join("logs")).unwrap().count(), KEPT);
-        assert_eq!((lines(data.path(), "first"), lines(data.path(), "other0")), (1, 0));
     }
 
     #[test]

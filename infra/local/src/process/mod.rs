@@ -39,7 +39,10 @@ use self::{
     scratch::Scratch,
     sidecar::Sidecar,
 };
-use crate::ecs::{Cancelled, Engine, Exit, Handle, Launch, Reading, StartError, Starting};
+use crate::{
+    ecs::{Cancelled, Engine, Exit, Handle, Launch, Reading, StartError, Starting},
+    sandbox_task,
+};
 
 /// Runs each task as processes: a folder of its own, exactly the environment it was given, an address of its own.
 ///
@@ -122,8 +125,10 @@ impl Engine for ProcessEngine {
 impl Shared {
     async fn start(&self, launch: Launch, cancelled: Cancelled) -> Result<Handle, StartError> {
         plan::check(&launch)?;
-        let address = self.addresses.claim(plan::wanted_address(&launch), &*self.ids)?;
-        let scratch = Scratch::create(&self.tasks, launch.task_id(), address.ip(), plan::sandbox_id(&launch))
+        let wanted = sandbox_task::loopback_address(&launch).map(|address| *address.ip());
+        let address = self.addresses.claim(wanted, &*self.ids)?;
+        let sandbox = sandbox_task::sandbox_id(&launch);
+        let scratch = Scratch::create(&self.tasks, launch.task_id(), address.ip(), sandbox)
             .await
             .map_err(|error| cannot_start("make the task's folder", &error))?;
         let spec = plan::task_spec(&launch, &self.program, &scratch, address.ip());

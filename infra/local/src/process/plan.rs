@@ -43,19 +43,6 @@ fn unknown_container(container: &Container) -> StartError {
     StartError::of(container, reason)
 }
 
-/// The address in the sandbox's URL, when that is one of the loopback network.
-pub(super) fn wanted_address(launch: &Launch) -> Option<Ipv4Addr> {
-    let url = launch.container(contract::MAIN)?.environment.get(contract::SANDBOX_URL)?;
-    let authority = url.split_once("://")?.1.split('/').next()?;
-    let host = authority.split(':').next()?;
-    host.parse().ok().filter(Ipv4Addr::is_loopback)
-}
-
-/// The id of the sandbox, which its main container is told.
-pub(super) fn sandbox_id(launch: &Launch) -> Option<&str> {
-    launch.container(contract::MAIN)?.environment.get(contract::SANDBOX_ID).map(String::as_str)
-}
-
 /// What the sidecar is told. Its own variables are those of the `deadline` container, which it is.
 pub(super) fn task_spec(launch: &Launch, program: &Path, scratch: &Scratch, address: Ipv4Addr) -> TaskSpec {
     let own = launch.container(contract::DEADLINE);
@@ -108,19 +95,19 @@ mod tests {
 
     use super::*;
 
-    fn launch(image: &str, url: &str) -> Launch {
-        let environment = BTreeMap::from([(contract::SANDBOX_URL.to_owned(), url.to_owned())]);
+    fn launch(image: &str) -> Launch {
         let main = Container {
             name: contract::MAIN.to_owned(),
             image: image.to_owned(),
             entry_point: Vec::new(),
             command: Vec::new(),
-            environment,
+            environment: BTreeMap::new(),
             essential: true,
             stop_timeout: Duration::from_secs(2),
         };
         Launch {
             task_arn: "arn:aws:ecs:us-east-1:000000000000:task/modbox/1".to_owned(),
+            group: "incarnation:1".to_owned(),
             containers: vec![main],
             cpu: None,
             memory: None,
@@ -132,26 +119,15 @@ mod tests {
         for image in
             ["modbox/sandbox", "modbox/sandbox-lite", "modbox/sandbox:1.2", "modbox/sandbox@sha256:ab"]
         {
-            assert_eq!(check(&launch(image, "")), Ok(()), "{image}");
+            assert_eq!(check(&launch(image)), Ok(()), "{image}");
         }
         for image in
             ["python:3.13", "modbox/sandbox-lite2", "evil/modbox/sandbox", "localhost:1/modbox/sandbox", ""]
         {
-            let error = check(&launch(image, "")).unwrap_err();
+            let error = check(&launch(image)).unwrap_err();
             assert!(error.reason.starts_with("CannotPullContainerError: "), "{image}");
             assert!(error.reason.contains("modbox/sandbox-lite"), "{}", error.reason);
             assert_eq!(error.container.as_deref(), Some("main"));
-        }
-    }
-
-    #[test]
-    fn the_address_is_that_of_the_url_when_it_is_of_the_loopback_network() {
-        let wanted = |url| wanted_address(&launch("modbox/sandbox", url));
-        let address = Some(Ipv4Addr::new(127, 3, 4, 5));
-        assert_eq!(wanted("http://127.3.4.5:8080"), address);
-        assert_eq!(wanted("http://127.3.4.5/"), address);
-        for url in ["http://10.0.0.1:8080", "http://localhost:8080", "127.3.4.5", ""] {
-            assert_eq!(wanted(url), None, "{url}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use axum::Router;
-use modbox_aws::{Connection, bus::Bus as EventBus, queue::DeadLetters, table::Table, tasks::Tasks};
+use modbox_aws::{Connection, bus::Bus as EventBus, queue::DeadLetters, table::Table};
 use modbox_control::{
     Admin, Api, Control, Launcher, Observer, Reaper,
     settings::{Environment, InvalidSetting},
@@ -77,8 +77,8 @@ impl Deployed {
         let reaper = functions.reaper()?;
         Ok(Self {
             mappings: vec![
-                Mapping::new("launcher", filters::launcher()?, functions.launcher()?),
-                Mapping::new("reaper", filters::reaper()?, Arc::clone(&reaper)),
+                Mapping::new("launcher", filters::read(&filters::LAUNCHER)?, functions.launcher()?),
+                Mapping::new("reaper", filters::read(&filters::REAPER)?, Arc::clone(&reaper)),
             ],
             schedule: Schedule {
                 name: "modbox-reaper".to_owned(),
@@ -121,10 +121,6 @@ impl Functions<'_> {
         Control::new(self.table(caller), Arc::clone(&self.parts.clock), Arc::clone(&self.parts.ids))
     }
 
-    fn tasks(&self, caller: &str) -> Result<Tasks, InvalidSetting> {
-        self.env.tasks(&self.connection(caller))
-    }
-
     fn bus(&self, caller: &str) -> Result<EventBus, InvalidSetting> {
         self.env.bus(&self.connection(caller))
     }
@@ -142,8 +138,10 @@ impl Functions<'_> {
 
     fn launcher(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "launcher";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
-        let launcher = Launcher::new(self.control(NAME), tasks, bus, dead_letters, self.parts.keys.clone());
+        let launches = self.env.launches(&self.connection(NAME))?;
+        let (bus, dead_letters) = (self.bus(NAME)?, self.dead_letters(NAME)?);
+        let launcher =
+            Launcher::new(self.control(NAME), launches, bus, dead_letters, self.parts.keys.clone());
         Ok(handler(move |event| {
             let launcher = launcher.clone();
             async move { launcher::handler(&launcher, event).await.map_err(|error| error.to_string()) }
@@ -152,7 +150,8 @@ impl Functions<'_> {
 
     fn reaper(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "reaper";
-        let (tasks, bus, dead_letters) = (self.tasks(NAME)?, self.bus(NAME)?, self.dead_letters(NAME)?);
+        let tasks = self.env.tasks(&self.connection(NAME))?;
+        let (bus, dead_letters) = (self.bus(NAME)?, self.dead_letters(NAME)?);
         let app = reaper::App::new(Reaper::new(self.control(NAME), tasks, bus, dead_letters));
         Ok(handler(move |event| {
             let app = app.clone();

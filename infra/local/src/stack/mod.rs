@@ -17,8 +17,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use deployed::Deployed;
+pub use filters::{LAUNCHER as LAUNCHER_FILTERS, REAPER as REAPER_FILTERS};
 pub use settings::variables;
-pub use table::ensure as ensure_table;
+pub use table::{TTL as TTL_ATTRIBUTE, definition as table_definition, ensure as ensure_table};
 
 use crate::{
     aws_json::{Answer, AwsError},
@@ -40,6 +41,8 @@ pub const EVENT_BUS: &str = "modbox";
 pub const LOG_GROUP: &str = "modbox";
 /// The image of a sandbox whose caller names none.
 pub const DEFAULT_IMAGE: &str = "modbox/sandbox-lite";
+/// The image of the two sidecars.
+pub const SIDECAR_IMAGE: &str = "modbox/sidecar";
 const DEAD_LETTERS: &str = "modbox-dead-letters";
 
 /// What a stack is made of.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use modbox_control::UrlTemplate;
 
-use super::{DEAD_LETTERS, DEFAULT_IMAGE, EVENT_BUS, LOG_GROUP, STACK, TABLE};
+use super::{DEAD_LETTERS, DEFAULT_IMAGE, EVENT_BUS, LOG_GROUP, SIDECAR_IMAGE, STACK, TABLE};
 use crate::queue;
 
 /// The variables of every function but its keys, by the names that `modbox_control::settings` reads.
@@ -18,7 +18,7 @@ pub fn variables(cluster: &str, retention: Duration) -> Vec<(&'static str, Strin
         ("MODBOX_CLUSTER", cluster.to_owned()),
         // ECS wants one; the stand-in takes any.
         ("MODBOX_SUBNETS", "subnet-local".to_owned()),
-        ("MODBOX_SIDECAR_IMAGE", "modbox/sidecar".to_owned()),
+        ("MODBOX_SIDECAR_IMAGE", SIDECAR_IMAGE.to_owned()),
         ("MODBOX_DEFAULT_IMAGE", DEFAULT_IMAGE.to_owned()),
         ("MODBOX_SANDBOX_URL", UrlTemplate::loopback().to_string()),
         ("MODBOX_LOG_GROUP", LOG_GROUP.to_owned()),

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::TABLE;
 use crate::{aws_json::AwsError, dynamo::Dynamo};
 
+/// The attribute by which DynamoDB removes items.
+pub const TTL: &str = "ttl";
+
 /// Makes the table unless it is there.
 pub fn ensure(dynamo: &Dynamo) -> Result<(), AwsError> {
     match dynamo.call("DescribeTable", json!({"TableName": TABLE})) {
@@ -14,12 +17,12 @@ pub fn ensure(dynamo: &Dynamo) -> Result<(), AwsError> {
         Err(error) => return Err(error),
     }
     dynamo.call("CreateTable", definition())?;
-    let ttl =
-        json!({"TableName": TABLE, "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": true}});
+    let ttl = json!({"TableName": TABLE, "TimeToLiveSpecification": {"AttributeName": TTL, "Enabled": true}});
     dynamo.call("UpdateTimeToLive", ttl).map(drop)
 }
 
-fn definition() -> Value {
+/// The `CreateTable` request. `infra/state.yaml` says the same to CloudFormation.
+pub fn definition() -> Value {
     json!({
         "TableName": TABLE,
         "BillingMode": "PAY_PER_REQUEST",

@@ -91,8 +91,19 @@ impl Machine {
 
     /// Starts one that is to refuse, beside the one that runs.
     pub(crate) fn refused(&mut self, arguments: [&str; 4]) -> Refused {
+        self.refused_with(arguments, |_| {})
+    }
+
+    /// Starts one that is to refuse, with what is to be different.
+    pub(crate) fn refused_with(
+        &mut self,
+        arguments: [&str; 4],
+        change: impl FnOnce(&mut Command),
+    ) -> Refused {
         self.starts += 1;
-        let mut child = self.command(arguments).spawn().unwrap();
+        let mut command = self.command(arguments);
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
         let status = wait(&mut child, Duration::from_secs(10));
         Refused { code: status.and_then(|status| status.code()), said: self.stderr() }
     }
@@ -112,6 +123,7 @@ impl Machine {
             .arg(self.data())
             .current_dir("/")
             .env_remove("MODBOX_TOKEN")
+            .env("MODBOX_ENGINE", crate::ENGINE)
             .stdin(std::process::Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
@@ -124,9 +136,10 @@ impl Machine {
         self.folder.path().join(format!("{name}.{}", self.starts))
     }
 
-    /// How many tasks have a folder.
+    /// What is left of tasks: a folder of each, or its containers.
     pub(crate) fn folders(&self) -> usize {
-        fs::read_dir(self.data().join("tasks")).map_or(0, Iterator::count)
+        let folders = fs::read_dir(self.data().join("tasks")).map_or(0, Iterator::count);
+        folders + crate::containers_of(&self.data())
     }
 
     /// What the latest program said.
@@ -235,6 +248,7 @@ impl Drop for Machine {
             let _ = program.wait();
         }
         processes::kill_all_of(&self.data());
+        crate::end_containers_of(&self.data());
     }
 }
 
@@ -314,6 +328,11 @@ impl Sandbox {
         assert_eq!(self.exec(&command).unwrap()["exitCode"], 0);
         processes::until(PATIENCE, "they run", || processes::with_word(&word) == 6);
         word
+    }
+
+    /// Where its runtime listens, as the runtime sees it.
+    pub(crate) fn listens_on(&self) -> String {
+        if crate::ENGINE == "process" { self.address.to_string() } else { "0.0.0.0:8080".to_owned() }
     }
 
     pub(crate) fn processes(&self) -> usize {

@@ -25,11 +25,22 @@ mod shutdown;
 mod start;
 
 use std::{
+    path::Path,
     process::ExitCode,
     sync::{PoisonError, RwLock},
 };
 
 use libtest_mimic::{Arguments, Trial};
+
+/// What the machine's sandboxes are.
+const ENGINE: &str = "process";
+
+/// What is left of tasks as containers.
+fn containers_of(_data: &Path) -> usize {
+    0
+}
+
+fn end_containers_of(_data: &Path) {}
 
 /// Five tests sleep most of their time; so many more have the processors meanwhile.
 const THREADS: usize = 5 + 3;
@@ -92,6 +103,8 @@ fn shared() -> Vec<Trial> {
         start::a_data_folder_of_another_format_is_refused_and_left_as_it_is,
         start::each_step_of_a_life_is_a_line_with_the_name,
         start::the_help_shows_examples,
+        start::without_an_engine_sandboxes_are_processes,
+        start::containers_that_cannot_be_had_are_an_error_that_says_what_to_do,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
         files::commands_and_files_share_the_workspace,
         aws::the_aws_endpoint_shows_what_runs,

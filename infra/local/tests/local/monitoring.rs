@@ -17,15 +17,13 @@ pub(crate) fn a_sandbox_shows_what_happens_in_it_and_what_it_uses() {
     processes::until(PATIENCE, "that second", || cpu(&machine, &sandbox).unwrap() >= before + 0.9);
     assert!(look(&machine, &sandbox)["metrics"][0]["memory_usage"].as_u64().unwrap() > 1_000_000);
     let lines = lines(&look(&machine, &sandbox));
-    let listening = format!("listening on {}", sandbox.address);
+    let listening = format!("listening on {}", sandbox.listens_on());
     assert!(lines.len() == 3 && lines[0] == listening, "{lines:?}");
     assert!(lines[1].starts_with("a command finished: exit code 7, "), "{lines:?}");
     assert!(lines[2].starts_with("a command finished: exit code 0, "), "{lines:?}");
 
     machine.destroy(&sandbox.id);
-    processes::until(PATIENCE, "its folder is gone", || {
-        std::fs::read_dir(machine.data().join("tasks")).unwrap().count() == 0
-    });
+    processes::until(PATIENCE, "its folder is gone", || machine.folders() == 0 && sandbox.processes() == 0);
     let after = look(&machine, &sandbox);
     assert_eq!(self::lines(&after), lines);
     assert!(after["metrics"].as_array().unwrap().len() >= 2, "{after}");

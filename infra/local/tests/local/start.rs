@@ -162,3 +162,28 @@ pub(crate) fn the_help_shows_examples() {
     }
     assert!(!text.contains('\x1b') && text.lines().all(|line| line.len() <= 120), "{text}");
 }
+
+const NO_ENGINE: &str = "unix:///nowhere/docker.sock";
+
+pub(crate) fn without_an_engine_sandboxes_are_processes() {
+    let mut machine = Machine::new();
+    machine.run(|command| {
+        command.env_remove("MODBOX_ENGINE").env("DOCKER_HOST", NO_ENGINE);
+    });
+    assert!(machine.stdout().contains("Sandboxes run as processes of this user"), "{}", machine.stdout());
+    let said = machine.stderr();
+    assert!(said.contains("sandboxes run as processes: no socket of Docker or Podman is there"), "{said}");
+}
+
+pub(crate) fn containers_that_cannot_be_had_are_an_error_that_says_what_to_do() {
+    let mut machine = Machine::new();
+    for (host, what_to_do) in [(NO_ENGINE, "start one"), ("tcp://127.0.0.1:1", "change DOCKER_HOST")] {
+        let refused =
+            machine.refused_with(["--listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0"], |command| {
+                command.env("MODBOX_ENGINE", "container").env("DOCKER_HOST", host);
+            });
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.said.contains(what_to_do), "{refused:?}");
+        assert!(refused.said.contains("choose --engine process"), "{refused:?}");
+    }
+}

@@ -94,6 +94,7 @@ impl World {
 pub(crate) fn launch(main: &str, ready: &str) -> Launch {
     Launch {
         task_arn: format!("arn:aws:ecs:us-east-1:000000000000:task/modbox/{:032x}", Unique.random()),
+        group: "incarnation:1".to_owned(),
         containers: vec![
             container(contract::MAIN, main),
             container(contract::DEADLINE, ""),

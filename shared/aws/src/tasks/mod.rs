@@ -1,17 +1,16 @@
 //! ECS: starting, stopping and finding tasks. No call here decides anything.
 
 mod definition;
+mod launches;
 mod overrides;
 mod seen;
 
-use aws_sdk_ecs::{
-    Client,
-    types::{AssignPublicIp, AwsVpcConfiguration, DesiredStatus, LaunchType, NetworkConfiguration},
-};
-use modbox_sandbox::{LaunchRefusal, Sandbox, SandboxId, TaskArn, TaskPhase, TaskSeen};
+use aws_sdk_ecs::{Client, types::DesiredStatus};
+use modbox_sandbox::{SandboxId, TaskArn};
 
-pub use definition::Definition;
 pub(crate) use definition::log_stream;
+pub use definition::{Architecture, Definition, UnknownArchitecture};
+pub use launches::{LaunchSettings, Launched, Launches};
 pub use overrides::{MAX_OVERRIDES_CHARS, Overrides, TaskEnvironment};
 pub use seen::{Observed, Sighting};
 
@@ -20,38 +19,19 @@ use crate::{Connection, Error, error::classify};
 /// DescribeTasks takes, and ListTasks gives, no more than this at once.
 pub const TASKS_PER_CALL: usize = 100;
 
-/// Where tasks run and what they are made of.
+/// Which tasks are this deployment's.
 #[derive(Clone, Debug)]
-pub struct TaskSettings {
+pub struct Place {
     pub cluster: String,
     /// The name of this deployment: part of `startedBy`, by which its tasks are told from others in the cluster.
     pub stack: String,
-    pub subnets: Vec<String>,
-    pub security_groups: Vec<String>,
-    pub assign_public_ip: bool,
-    /// The image of the two sidecars.
-    pub sidecar_image: String,
-    pub execution_role_arn: Option<String>,
-    pub log_group: Option<String>,
 }
 
-/// Handle on ECS; cheap to clone.
+/// Handle on the tasks that there are; cheap to clone. It starts none: see [`Launches`].
 #[derive(Clone, Debug)]
 pub struct Tasks {
     client: Client,
-    settings: TaskSettings,
-    region: String,
-}
-
-/// The outcome of RunTask, as far as it is known for certain.
-#[derive(Debug)]
-pub enum Launched {
-    /// A task exists; possibly an old one of the same token, possibly stopped already.
-    Task(TaskSeen),
-    /// Definitely none was started.
-    Refused(LaunchRefusal),
-    /// The task definition is not registered any more; nothing was started.
-    DefinitionGone,
+    place: Place,
 }
 
 /// The outcome of StopTask.
@@ -70,98 +50,18 @@ pub struct Described {
 }
 
 impl Tasks {
-    pub fn new(connection: &Connection, settings: TaskSettings) -> Self {
-        let region = connection.region().to_owned();
-        Self { client: connection.ecs(), settings, region }
+    pub fn new(connection: &Connection, place: Place) -> Self {
+        Self { client: connection.ecs(), place }
     }
 
     /// `startedBy` of every task of that sandbox.
     fn started_by(&self, id: SandboxId) -> String {
-        format!("modbox/{}/{id}", self.settings.stack)
-    }
-
-    /// Starts the sandbox's task, once per incarnation and attempt however often it is called: `clientToken`.
-    pub async fn run(
-        &self,
-        sandbox: &Sandbox,
-        attempt: u32,
-        definition_arn: &str,
-        overrides: &Overrides,
-    ) -> Result<Launched, Error> {
-        let answer = self
-            .client
-            .run_task()
-            .cluster(&self.settings.cluster)
-            .task_definition(definition_arn)
-            .launch_type(LaunchType::Fargate)
-            .count(1)
-            .client_token(format!("{}-{}-{attempt}", sandbox.id.as_u128_hex(), sandbox.incarnation))
-            .started_by(self.started_by(sandbox.id))
-            .group(seen::group(sandbox.incarnation))
-            .set_network_configuration(self.network()?)
-            .overrides(overrides.to_sdk())
-            .send()
-            .await;
-        let refused =
-            |message: String, retryable| Launched::Refused(LaunchRefusal { attempt, message, retryable });
-        let adopted = |arn: &str, version, phase| {
-            let (incarnation, arn) = (sandbox.incarnation, TaskArn::new(arn));
-            Launched::Task(TaskSeen { incarnation, arn, version, phase })
-        };
-        match answer {
-            Ok(answer) => {
-                if let Some(task) = answer.tasks().first() {
-                    let observed = Observed::of_task(task);
-                    return Ok(adopted(observed.arn.as_str(), observed.version, observed.phase()));
-                }
-                let failure = answer.failures().first();
-                let reason = failure.and_then(|failure| failure.reason()).unwrap_or("ECS started nothing");
-                let detail = failure.and_then(|failure| failure.detail()).map(|detail| format!(": {detail}"));
-                Ok(refused(format!("{reason}{}", detail.unwrap_or_default()), is_passing(reason)))
-            }
-            Err(error) => {
-                use aws_sdk_ecs::operation::run_task::RunTaskError as Refusal;
-                if let Some(Refusal::ConflictException(conflict)) = error.as_service_error()
-                    && let Some(arn) = conflict.resource_ids().first()
-                {
-                    return Ok(adopted(arn, 0, TaskPhase::Starting));
-                }
-                match classify("RunTask", error) {
-                    Error::Refused { message, .. } if is_definition_gone(&message) => {
-                        Ok(Launched::DefinitionGone)
-                    }
-                    Error::Refused { code, message, .. } => {
-                        let retryable = is_passing(&message);
-                        Ok(refused(format!("{code}: {message}"), retryable))
-                    }
-                    other => Err(other),
-                }
-            }
-        }
-    }
-
-    fn network(&self) -> Result<Option<NetworkConfiguration>, Error> {
-        if self.settings.subnets.is_empty() {
-            return Ok(None);
-        }
-        let public =
-            if self.settings.assign_public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
-        let vpc = AwsVpcConfiguration::builder()
-            .set_subnets(Some(self.settings.subnets.clone()))
-            .set_security_groups(Some(self.settings.security_groups.clone()))
-            .assign_public_ip(public)
-            .build()
-            .map_err(|error| Error::Refused {
-                operation: "RunTask",
-                code: "MalformedRequest".to_owned(),
-                message: error.to_string(),
-            })?;
-        Ok(Some(NetworkConfiguration::builder().awsvpc_configuration(vpc).build()))
+        format!("modbox/{}/{id}", self.place.stack)
     }
 
     /// Asks ECS to stop a task. Harmless for one that is stopping or stopped.
     pub async fn stop(&self, arn: &TaskArn, reason: &str) -> Result<StopAnswer, Error> {
-        let call = self.client.stop_task().cluster(&self.settings.cluster).task(arn.as_str()).reason(reason);
+        let call = self.client.stop_task().cluster(&self.place.cluster).task(arn.as_str()).reason(reason);
         match call.send().await.map_err(|error| classify("StopTask", error)) {
             Ok(_) => Ok(StopAnswer::Accepted),
             Err(Error::Refused { message, .. }) if message.contains("not found") => Ok(StopAnswer::Unknown),
@@ -176,7 +76,7 @@ impl Tasks {
             let answer = self
                 .client
                 .describe_tasks()
-                .cluster(&self.settings.cluster)
+                .cluster(&self.place.cluster)
                 .set_tasks(Some(chunk.iter().map(ToString::to_string).collect()))
                 .send()
                 .await
@@ -184,7 +84,7 @@ impl Tasks {
             let tasks = answer.tasks().iter();
             described
                 .sightings
-                .extend(tasks.filter_map(|task| Observed::of_task(task).sighting(&self.settings.stack)));
+                .extend(tasks.filter_map(|task| Observed::of_task(task).sighting(&self.place.stack)));
             let missing = answer.failures().iter().filter(|failure| failure.reason() == Some("MISSING"));
             described.missing.extend(missing.filter_map(|failure| failure.arn()).map(TaskArn::new));
         }
@@ -197,7 +97,7 @@ impl Tasks {
         let answer = self
             .client
             .list_tasks()
-            .cluster(&self.settings.cluster)
+            .cluster(&self.place.cluster)
             .started_by(by)
             .send()
             .await
@@ -213,7 +113,7 @@ impl Tasks {
             let page = self
                 .client
                 .list_tasks()
-                .cluster(&self.settings.cluster)
+                .cluster(&self.place.cluster)
                 .desired_status(DesiredStatus::Running)
                 .set_next_token(next)
                 .send()
@@ -226,15 +126,4 @@ impl Tasks {
             }
         }
     }
-}
-
-/// Whether ECS's words say that the task definition was deregistered, or deleted since.
-fn is_definition_gone(message: &str) -> bool {
-    message.contains("TaskDefinition is inactive") || message.contains("TaskDefinition not found")
-}
-
-/// Whether ECS's words speak of something that passes: capacity and quotas come back, a wrong request does not.
-fn is_passing(reason: &str) -> bool {
-    const PASSING: [&str; 4] = ["RESOURCE:", "Capacity is unavailable", "capacity", "reached the limit"];
-    PASSING.iter().any(|words| reason.contains(words))
 }

@@ -126,3 +126,28 @@ fn fargate_size(memory_mb: u32) -> (&'static str, &'static str) {
         _ => ("1024", "8192"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Fargate takes: a CPU size with the memory that may go with it (task size table of the ECS developer guide).
+    fn is_fargate_size(cpu: u32, memory: u32) -> bool {
+        match cpu {
+            256 => [512, 1024, 2048].contains(&memory),
+            512 => (1024..=4096).contains(&memory) && memory.is_multiple_of(1024),
+            1024 => (2048..=8192).contains(&memory) && memory.is_multiple_of(1024),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn every_memory_has_a_size_that_fargate_takes_and_that_holds_it() {
+        for memory_mb in 1..=8192 {
+            let (cpu, memory) = fargate_size(memory_mb);
+            let (cpu, memory) = (cpu.parse().unwrap(), memory.parse().unwrap());
+            assert!(is_fargate_size(cpu, memory), "{cpu} {memory}");
+            assert!(memory >= memory_mb && memory < memory_mb + 1024, "{memory_mb}: {memory}");
+        }
+    }
+}

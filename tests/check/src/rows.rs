@@ -5,7 +5,7 @@ use modbox_sandbox::{
     Stop, TaskArn, TaskPhase, TaskSeen, Timestamp, UserId, apply, create,
 };
 
-use super::rules::{Rule, Rules};
+use crate::rules::{Rule, Rules};
 
 /// Seconds since the sandbox was created: the clock of the check.
 pub(super) type Second = u16;

@@ -2,7 +2,7 @@
 
 use modbox_sandbox::{Launch, Provisioning, Sandbox, State, Wants};
 
-use super::{
+use crate::{
     Limits,
     invariants::rank,
     rows::{Applied, Happening, Phase, RowId, Rows, Second, at, second},

@@ -2,7 +2,7 @@
 
 use modbox_sandbox::{State, Status};
 
-use super::{
+use crate::{
     rows::{Rows, at},
     state::{Task, World},
 };

@@ -1,4 +1,4 @@
-use super::rows::{Happening, Phase, RowId, Second};
+use crate::rows::{Happening, Phase, RowId, Second};
 
 /// All that the check knows of the world at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use modbox_sandbox::State;
 
-use super::{
+use crate::{
     Limits, NOTHING,
     invariants::{broken, broken_at_rest},
     rows::{Phase, Rows, Second, at, second},

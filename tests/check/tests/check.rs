@@ -1,6 +1,6 @@
 //! The exhaustive check of the protocol: the rules hold, and none of rules 3, 4, 5 and 7 can be left out.
 
-use modbox_tests::check::{Limits, Rule, Rules, explore, explore_all};
+use modbox_check::{Limits, Rule, Rules, explore, explore_all};
 
 #[test]
 fn no_order_of_steps_breaks_an_invariant() {

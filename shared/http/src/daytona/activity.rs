@@ -1,0 +1,18 @@
+//! POST /sandbox/{sandboxIdOrName}/last-activity.
+
+use axum::{extract::State, http::StatusCode};
+use modbox_control::Api;
+
+use super::{caller::Member, state::SandboxState};
+use crate::{error::ApiError, path::Sandbox};
+
+/// Hears that a sandbox is in use. Nothing follows from it: no sandbox here ends for being idle.
+pub(super) async fn touch(
+    State(api): State<Api>,
+    Member(caller): Member,
+    Sandbox(selector): Sandbox,
+) -> Result<StatusCode, ApiError> {
+    let row = api.get(&caller.user, &selector).await?;
+    SandboxState::new(&row.sandbox, api.now()).must_live()?;
+    Ok(StatusCode::CREATED)
+}
