@@ -3,6 +3,8 @@
 mod daytona;
 mod every;
 mod hopx;
+mod vercel;
+mod vercel_list;
 
 use std::collections::BTreeSet;
 
@@ -18,13 +20,14 @@ pub(crate) struct Door {
     open: &'static [&'static str],
 }
 
-pub(crate) const DOORS: [Door; 2] = [
+pub(crate) const DOORS: [Door; 3] = [
     Door { prefix: "/daytona", router: include_str!("../../shared/http/src/daytona/mod.rs"), open: &[] },
     Door {
         prefix: "/hopx",
         router: include_str!("../../shared/http/src/hopx/mod.rs"),
         open: &["/hopx/health"],
     },
+    Door { prefix: "/vercel/api", router: include_str!("../../shared/http/src/vercel/mod.rs"), open: &[] },
 ];
 
 /// One method of one route, with the door's path before it.

@@ -19,6 +19,8 @@ pub struct Control {
 #[derive(Debug)]
 pub struct Changed {
     pub row: Row,
+    /// Whether the event changed it: not so if it was true already.
+    pub by_this: bool,
     /// What follows; nothing if the event was true already.
     pub effects: Vec<Effect>,
 }
@@ -68,12 +70,12 @@ impl Control {
             // Anew in each try: what was in time before a conflict may be late after it.
             let change = apply(&row.sandbox, event.clone(), self.now())?;
             if change.sandbox == row.sandbox {
-                return Ok(Changed { row, effects: change.effects });
+                return Ok(Changed { row, by_this: false, effects: change.effects });
             }
             match self.table.commit(&row, change.sandbox, &write).await {
                 Ok(Committed::Done(after)) => {
                     log(&row, &after, &change.effects);
-                    return Ok(Changed { row: after, effects: change.effects });
+                    return Ok(Changed { row: after, by_this: true, effects: change.effects });
                 }
                 Ok(Committed::Stale(Some(newer))) => (row, write) = (newer, self.write_id()),
                 Ok(Committed::Stale(None)) => return Err(Error::NotFound),

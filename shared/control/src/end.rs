@@ -11,7 +11,7 @@ pub struct Ended {
     pub row: Row,
     /// Whether it was this wish that ended it. Not so if it was over before.
     pub by_this: bool,
-    /// Whether it was over and it was this wish that dismissed it.
+    /// Whether it was this wish that dismissed it: it lived, or was over without that anybody had asked for it to go.
     pub dismissed_by_this: bool,
 }
 
@@ -36,13 +36,12 @@ impl Api {
 
     async fn end(&self, owner: &UserId, selector: &Selector, event: Event) -> Result<Ended, Error> {
         let row = self.get(owner, selector).await?;
-        let was_dismissed = row.sandbox.is_dismissed();
         let changed = self.control.change(row, &event).await?;
         let end = changed.row.sandbox.end(self.control.now());
         // It may have expired since it was read.
         let expired = end.is_some_and(|end| end.reason == EndReason::Expired);
         let by_this = changed.effects.contains(&Effect::PublishEnded) && !expired;
-        let dismissed_by_this = !by_this && !was_dismissed && changed.row.sandbox.is_dismissed();
+        let dismissed_by_this = changed.by_this && changed.row.sandbox.is_dismissed();
         Ok(Ended { row: changed.row, by_this, dismissed_by_this })
     }
 }

@@ -77,6 +77,23 @@ impl Api {
         Ok(Listing { rows, next })
     }
 
+    /// All of the caller's sandboxes that live and that `keep` wants, newest first.
+    pub async fn living(
+        &self,
+        owner: &UserId,
+        keep: impl Fn(&Sandbox, Timestamp) -> bool,
+    ) -> Result<Vec<Row>, Error> {
+        let (mut rows, mut part) = (Vec::new(), Part::default());
+        loop {
+            let listing = self.select(owner, Among::Live, part, &keep).await?;
+            rows.extend(listing.rows);
+            if listing.next.is_none() {
+                return Ok(rows);
+            }
+            part.after = listing.next;
+        }
+    }
+
     async fn entries(
         &self,
         owner: &UserId,

@@ -76,7 +76,7 @@ impl FromRequestParts<Api> for TaskToken {
     }
 }
 
-async fn identity(parts: &Parts, api: &Api) -> Result<Identity, ApiError> {
+pub(crate) async fn identity(parts: &Parts, api: &Api) -> Result<Identity, ApiError> {
     let token = bearer(&parts.headers)?;
     api.authenticate(token).await?.map_err(rejected)
 }

@@ -17,6 +17,7 @@ mod origin;
 mod path;
 mod query;
 mod request_id;
+mod vercel;
 
 use std::time::Duration;
 
@@ -35,5 +36,6 @@ pub struct MaxWait(pub Duration);
 pub fn router(api: Api) -> Router {
     native::router(api.clone())
         .nest(daytona::PREFIX, daytona::router(api.clone()))
-        .nest("/hopx", hopx::router(api))
+        .nest("/hopx", hopx::router(api.clone()))
+        .nest("/vercel/api", vercel::router(api))
 }

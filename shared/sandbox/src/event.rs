@@ -42,6 +42,9 @@ pub enum Deadline {
     Later(Duration),
     /// So long after the creation.
     Life(Duration),
+    /// So long after the creation, unless it runs and that is later: a plan that is made again shortens what runs, and never
+    /// lengthens it.
+    Planned(Duration),
     /// None any more.
     Never,
 }

@@ -234,17 +234,23 @@ fn task_seen(sandbox: &Sandbox, seen: &TaskSeen, now: Timestamp) -> Step {
 /// Moves the deadline, unless it is to be later and so near that its expiry is under way (see [`CLOSING`]).
 fn extend(sandbox: &Sandbox, to: Deadline, now: Timestamp) -> Result<Step, Misfit> {
     let before = sandbox.expires_at;
+    let life = |time: Duration| (sandbox.created_at + time).max(now);
     let after = match to {
         Deadline::In(time) => Some(now + time),
         Deadline::Later(time) => before.map(|at| at + time),
-        Deadline::Life(time) => Some((sandbox.created_at + time).max(now)),
+        Deadline::Life(time) => Some(life(time)),
+        Deadline::Planned(time) => match (&sandbox.state, before) {
+            (State::Running(_), Some(before)) => Some(life(time).min(before)),
+            _ => Some(life(time)),
+        },
         Deadline::Never => None,
     };
     let is_closing = before.is_some_and(|at| at.since(now) < CLOSING);
     let is_later = after.is_none_or(|after| before.is_some_and(|before| before < after));
+    let is_same = before == after && (after.is_none() || matches!(to, Deadline::Planned(_)));
     match is_closing && is_later {
         true => Err(Misfit),
-        false if before.is_none() && after.is_none() => Ok(Step::Keep),
+        false if is_same => Ok(Step::Keep),
         false => Ok(Step::Expires(after)),
     }
 }

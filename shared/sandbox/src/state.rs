@@ -161,6 +161,13 @@ impl State {
     }
 }
 
+impl Ending {
+    /// Whether it is all that anybody asked for ([`Sandbox::is_dismissed`]).
+    pub fn is_dismissed(&self) -> bool {
+        self.dismissed || matches!(self.end.reason, EndReason::Requested | EndReason::Killed)
+    }
+}
+
 impl Sandbox {
     /// What a reader is told at `now`.
     pub fn status(&self, now: Timestamp) -> Status {
@@ -202,9 +209,7 @@ impl Sandbox {
     pub fn is_dismissed(&self) -> bool {
         match &self.state {
             State::Provisioning(_) | State::Running(_) => false,
-            State::Destroying(ending) | State::Destroyed(ending) => {
-                ending.dismissed || matches!(ending.end.reason, EndReason::Requested | EndReason::Killed)
-            }
+            State::Destroying(ending) | State::Destroyed(ending) => ending.is_dismissed(),
         }
     }
 

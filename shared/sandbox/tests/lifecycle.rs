@@ -234,6 +234,7 @@ fn any_deadline() -> impl Strategy<Value = Deadline> {
         time().prop_map(Deadline::In),
         time().prop_map(Deadline::Later),
         time().prop_map(Deadline::Life),
+        time().prop_map(Deadline::Planned),
         Just(Deadline::Never),
     ]
 }
@@ -250,10 +251,26 @@ fn a_deadline_moves_as_it_is_asked_for() {
         (Some(100), Deadline::Life(seconds(30)), Some(30)),
         (Some(100), Deadline::Life(seconds(5)), Some(10)),
         (None, Deadline::Life(seconds(500)), Some(500)),
+        (Some(100), Deadline::Planned(seconds(30)), Some(30)),
+        (Some(100), Deadline::Planned(seconds(500)), Some(500)),
         (Some(100), Deadline::Never, None),
     ] {
         let moved = after(&fresh(before), Event::Extend { to }, at(10)).sandbox;
         assert_eq!(moved.expires_at, expected.map(at), "{before:?} {to:?}");
+    }
+}
+
+#[test]
+fn a_plan_shortens_what_runs_and_never_lengthens_it() {
+    for (before, plan, expected) in
+        [(Some(100), 30, Some(30)), (Some(100), 500, Some(100)), (None, 500, Some(500))]
+    {
+        let State::Provisioning(_) = fresh(before).state else { panic!("it is made so") };
+        let running = after(&fresh(before), seen(1, TaskPhase::Ready), at(1)).sandbox;
+        let to = Deadline::Planned(Duration::from_secs(plan));
+        let moved = after(&running, Event::Extend { to }, at(10)).sandbox;
+        assert_eq!(moved.expires_at, expected.map(at), "{before:?} {plan}");
+        assert_eq!(moved == running, expected == before, "what moves nothing writes nothing");
     }
 }
 
