@@ -14,6 +14,8 @@ async fn sweep(world: &World, caller: &Client, is_right: impl Fn(&str, bool, u16
     for door in &DOORS {
         for route in door.guarded() {
             for sandbox in [id.as_str(), "hers"] {
+                // What the caller has just created of its own takes its course.
+                world.settle().await;
                 let before = world.items();
                 let answer = route.call(caller, sandbox).await;
                 let status = answer.status.as_u16();

@@ -18,9 +18,9 @@ async fn pages(client: &Client, path: &str, (list, field): (&str, &str)) -> (Vec
         assert_eq!((pagination.len(), &pagination["count"]), (2, &json!(ones.len())));
         for one in ones {
             if list == "sandboxes" {
-                is_sandbox(one)
+                is_sandbox(one);
             } else {
-                is_session(one)
+                is_session(one);
             }
             read.push(one[field].as_str().unwrap().to_owned());
         }
