@@ -28,7 +28,7 @@ impl Network {
                 let made = docker.create_network(request(engine)).await;
                 // Another program may have made it meanwhile: whether it is there says more than whether this made it.
                 let found = docker.inspect_network(NAME, None).await;
-                made.and(found)?
+                found.or_else(|missing| made.and(Err(missing)))?
             }
             found => found?,
         };
