@@ -12,9 +12,9 @@ pub(crate) fn a_sandbox_shows_what_happens_in_it_and_what_it_uses() {
     sandbox.exec("exit 7").unwrap();
     processes::until(PATIENCE, "a first sample", || cpu(&machine, &sandbox).is_some());
     let before = cpu(&machine, &sandbox).unwrap();
-    // It ends when it has had the processor for three seconds by the kernel's ticks, however long that takes. What is
+    // It ends when it has had the processor for two seconds by the kernel's ticks, however long that takes. What is
     // shown is time that was measured: beside others that want the processor it may be a good deal less.
-    sandbox.exec("bash -c 'ulimit -t 3; while :; do :; done'; true").unwrap();
+    sandbox.exec("bash -c 'ulimit -t 2; while :; do :; done'; true").unwrap();
     processes::until(PATIENCE, "a second of it", || cpu(&machine, &sandbox).unwrap() >= before + 0.9);
     assert!(look(&machine, &sandbox)["metrics"][0]["memory_usage"].as_u64().unwrap() > 1_000_000);
     let lines = lines(&look(&machine, &sandbox));
