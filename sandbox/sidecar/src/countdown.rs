@@ -14,6 +14,10 @@ const SHORTEST: Duration = Duration::from_millis(250);
 /// Between an answer and the next question at least.
 const SHORTEST_AFTER_ANSWER: Duration = Duration::from_secs(1);
 
+/// How long a sidecar waits for its first answer that began with less time than this, or after its deadline: an extension
+/// may have been granted while the task was started.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
 /// Decides when the sandbox ends and when to ask whether that still holds. Time is an argument.
 ///
 /// Asked is from 30 to 20 s before the deadline on, the moment drawn from the sandbox's id so that sandboxes created
@@ -23,6 +27,8 @@ const SHORTEST_AFTER_ANSWER: Duration = Duration::from_secs(1);
 pub struct Countdown {
     expires_at: Option<Timestamp>,
     ask_at: Option<Timestamp>,
+    /// It is not over before: the first question is open.
+    not_before: Option<Timestamp>,
     jitter: Duration,
 }
 
@@ -33,11 +39,16 @@ impl Countdown {
             left if left < ASK_BEFORE => now,
             _ => opening(at, jitter),
         });
-        Self { expires_at, ask_at, jitter }
+        let begins_late = expires_at.is_some_and(|at| at.since(now) < FIRST_ANSWER);
+        Self { expires_at, ask_at, not_before: begins_late.then(|| now + FIRST_ANSWER), jitter }
     }
 
     pub fn is_over(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|at| at <= now)
+        self.over_at().is_some_and(|at| at <= now)
+    }
+
+    fn over_at(&self) -> Option<Timestamp> {
+        self.expires_at.map(|at| self.not_before.map_or(at, |not_before| at.max(not_before)))
     }
 
     /// Whether to ask now. Once it says so it says no until the question is answered or given up.
@@ -51,6 +62,7 @@ impl Countdown {
 
     /// Takes what came back: a deadline holds from now on, in the past too; nothing changes nothing.
     pub fn answered(&mut self, answer: Option<Deadline>, now: Timestamp) {
+        self.not_before = None;
         match answer {
             Some(Deadline::At(at)) => {
                 self.expires_at = Some(at);
@@ -71,7 +83,7 @@ impl Countdown {
 
     /// How long there is nothing to do, unless the clock is set.
     pub fn idle(&self, now: Timestamp) -> Duration {
-        let moments = [self.expires_at, self.ask_at];
+        let moments = [self.over_at(), self.ask_at];
         moments.into_iter().flatten().map(|at| at.since(now)).min().unwrap_or(Duration::MAX)
     }
 }
@@ -129,6 +141,20 @@ mod tests {
     #[test]
     fn a_short_life_asks_at_once() {
         assert_eq!(asked(&mut Countdown::new(Some(at(5_000)), at(1_000), "a")), 1_000);
+    }
+
+    #[test]
+    fn one_that_begins_after_its_deadline_asks_before_it_ends() {
+        let new = || Countdown::new(Some(at(5_000)), at(6_000), "a");
+        let mut countdown = new();
+        assert!(!countdown.is_over(at(6_000)) && countdown.ask(at(6_000)));
+        assert_eq!(countdown.idle(at(6_000)), FIRST_ANSWER);
+        assert!(countdown.is_over(at(8_000)), "it waits for no answer that does not come");
+        countdown.answered(Some(Deadline::At(at(MINUTE))), at(6_500));
+        assert!(!countdown.is_over(at(8_000)));
+        countdown = new();
+        countdown.answered(None, at(6_100));
+        assert!(countdown.is_over(at(6_100)));
     }
 
     #[test]
