@@ -43,6 +43,12 @@ impl Countdown {
         Self { expires_at, ask_at, not_before: begins_late.then(|| now + FIRST_ANSWER), jitter }
     }
 
+    /// Has it go by what it knows: there is nobody to ask.
+    pub(crate) fn ask_nobody(&mut self) {
+        self.ask_at = None;
+        self.not_before = None;
+    }
+
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.over_at().is_some_and(|at| at <= now)
     }

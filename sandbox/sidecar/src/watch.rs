@@ -49,8 +49,11 @@ impl Watch {
         let (tell, wakes) = mpsc::channel();
         hear(signals, tell.clone())?;
         let id = settings.sandbox_id().unwrap_or_default();
-        let countdown = Countdown::new(expires_at, clock.now(), &id);
+        let mut countdown = Countdown::new(expires_at, clock.now(), &id);
         let questions = expires_at.and(settings.api()).map(|api| ask_with(api, tell));
+        if questions.is_none() {
+            countdown.ask_nobody();
+        }
         Ok(Self { clock, countdown, wakes, questions })
     }
 
@@ -65,7 +68,6 @@ impl Watch {
         if self.countdown.is_over(now) {
             return Event::Expired;
         }
-        // Taken out of the countdown also where nobody can be asked: what stays due is waited for no longer.
         if self.countdown.ask(now)
             && let Some(questions) = &self.questions
         {
