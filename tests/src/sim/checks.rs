@@ -410,11 +410,12 @@ impl Seen {
         self.figures.changes += 1;
         let last = self.rows.get(&new.id);
         let shortened = last.is_some_and(|last| last.shortened || last.is_due_after_that_of(&new));
+        let timed = last.map_or(new.expires_at.is_some(), |last| last.timed);
         let freed_at = last.and_then(|last| last.freed_at).or((!new.live).then_some(now));
         if let Some(task) = new.task_arn.as_ref().and_then(|arn| self.tasks.get_mut(arn)) {
             task.recorded_at = task.recorded_at.or(Some(now));
         }
-        self.rows.insert(new.id.clone(), RowView { shortened, freed_at, ..new });
+        self.rows.insert(new.id.clone(), RowView { shortened, timed, freed_at, ..new });
     }
 
     /// An extension that was answered is not overtaken by the deadline before it.
@@ -444,7 +445,7 @@ impl Seen {
         }
         self.figures.tasks += 1;
         let (running_at, gone_at, recorded_at, stopping) = (None, None, None, Duration::ZERO);
-        let guarded = self.rows.get(sandbox).is_some_and(|row| row.expires_at.is_some());
+        let guarded = self.rows.get(sandbox).is_some_and(|row| row.timed && row.expires_at.is_some());
         let sandbox = sandbox.to_owned();
         let task = TaskView { sandbox, created_at: now, running_at, gone_at, recorded_at, guarded, stopping };
         self.tasks.insert(arn.to_owned(), task);

@@ -18,6 +18,8 @@ pub struct RowView {
     pub end_since: Option<Timestamp>,
     pub end_reason: Option<String>,
     pub ttl: Option<Timestamp>,
+    /// It was created with a deadline, so that its task has one whatever happens while it is launched.
+    pub timed: bool,
     /// When its end was written, by the true clock.
     pub freed_at: Option<Timestamp>,
     /// Its deadline was moved to an earlier time once.
@@ -55,6 +57,7 @@ impl RowView {
             end_since: time("end_since"),
             end_reason: text("end_reason"),
             ttl: number("ttl").map(|seconds| Timestamp::from_millis(seconds * 1000)),
+            timed: false,
             freed_at: None,
             shortened: false,
         })
