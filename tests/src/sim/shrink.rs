@@ -97,12 +97,13 @@ pub struct Caught {
 /// How many seeds a planted bug has to be caught by.
 const SEEDS: u64 = 400;
 
-/// Runs seeds until one shows the bug, and makes that run smaller until at most `enough` decisions are left.
+/// Runs seeds until one shows the bug and can be made smaller until at most `enough` decisions are left.
 pub fn catch(mutant: Mutant, enough: usize) -> Option<Caught> {
     (1..=SEEDS).find_map(|seed| {
         let outcome = run(&Plan::seed(seed), Some(mutant));
         outcome.violation.as_ref()?;
         let small = shrink(seed, outcome, Some(mutant), enough);
+        (small.outcome.made.len() <= enough).then_some(())?;
         // What fails without the bug does not show it.
         run(&small.plan, None).violation.is_none().then_some(())?;
         Some(Caught { plan: small.plan, violation: small.outcome.violation?, seeds: seed })
