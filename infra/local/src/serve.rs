@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
+use axum::middleware::from_fn;
 use modbox_control::{AdminError, SystemClock, SystemIds};
+use modbox_drain::drain;
 use modbox_sandbox::{Clock, Ids};
 use tokio::{
     net::TcpListener,
@@ -197,7 +199,9 @@ fn memory(folder: &Path) -> Result<(ecs::Memory, BTreeSet<String>), Error> {
 }
 
 fn serve_api(stack: &Stack, listener: TcpListener, stop: CancellationToken) -> JoinHandle<()> {
-    let server = axum::serve(listener, stack.router()).with_graceful_shutdown(stop.cancelled_owned());
+    // The api function gets its requests whole, since API Gateway reads them so.
+    let router = stack.router().layer(from_fn(drain));
+    let server = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
     tokio::spawn(async move {
         if let Err(error) = server.await {
             tracing::error!(%error, "the API ended");

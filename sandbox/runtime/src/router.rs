@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use modbox_drain::drain;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -24,6 +25,7 @@ pub(crate) fn routes(runtime: Arc<Runtime>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .nest("/modbox/api", api)
         .fallback(not_found)
+        .layer(from_fn(drain))
         .with_state(runtime)
 }
 

@@ -10,6 +10,7 @@
 mod aws;
 mod client;
 mod commands;
+mod connections;
 mod crowds;
 mod deadlines;
 mod ends;
@@ -106,6 +107,7 @@ fn shared() -> Vec<Trial> {
         start::without_an_engine_sandboxes_are_processes,
         start::containers_that_cannot_be_had_are_an_error_that_says_what_to_do,
         commands::a_command_sees_the_environment_that_was_given_and_no_other,
+        connections::behind_a_refusal_the_connection_carries_the_next_request,
         files::commands_and_files_share_the_workspace,
         aws::the_aws_endpoint_shows_what_runs,
         restarts::a_sandbox_lives_on_with_its_address_and_its_token,

@@ -18,8 +18,8 @@ use super::name::storable;
 use super::on_disk;
 use super::partial::Partial;
 use super::workspace::{Relative, Workspace};
+use crate::Runtime;
 use crate::failure::Failure;
-use crate::{Runtime, body};
 
 /// The largest file, in bytes: 50 MiB.
 pub(super) const LIMIT: u64 = 50 * 1024 * 1024;
@@ -38,24 +38,15 @@ pub(crate) async fn upload(
     head: HeaderMap,
     body: Body,
 ) -> Result<Json<Entry>, Failure> {
-    let mut body = body.into_data_stream();
-    let stored = store(&runtime.workspace, &head, &mut body).await;
-    if stored.is_err() {
-        body::discard(&mut body).await;
-    }
-    stored.map(Json)
+    store(&runtime.workspace, &head, body).await.map(Json)
 }
 
-async fn store(
-    workspace: &Arc<Workspace>,
-    head: &HeaderMap,
-    body: &mut BodyDataStream,
-) -> Result<Entry, Failure> {
+async fn store(workspace: &Arc<Workspace>, head: &HeaderMap, body: Body) -> Result<Entry, Failure> {
     let content_type = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let no_form = |_| Failure::invalid("body", "is not multipart/form-data with a boundary");
     let boundary = multer::parse_boundary(content_type).map_err(no_form)?;
     let taken = Arc::new(AtomicU64::new(0));
-    let mut parts = Multipart::new(bounded(body, taken.clone()), boundary);
+    let mut parts = Multipart::new(bounded(body.into_data_stream(), taken.clone()), boundary);
     let mut received = None;
     while let Some(part) = parts.next_field().await.map_err(unreadable)? {
         if part.name() != Some("file") {
@@ -97,7 +88,7 @@ async fn receive(
 
 /// The body, which fails where there is too much of it that is not the file's.
 fn bounded(
-    body: &mut BodyDataStream,
+    body: BodyDataStream,
     taken: Arc<AtomicU64>,
 ) -> impl Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> {
     let mut came = 0_u64;

@@ -1,3 +1,7 @@
+use std::io::{Read, Write};
+use std::thread::sleep;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::world::{API_KEY, Answer, TOKEN, World};
@@ -120,4 +124,19 @@ fn a_body_over_a_megabyte_is_refused_while_it_is_still_sent() {
     let mut padded = br#"{"command":"true"}"#.to_vec();
     padded.resize(1_000_000, b' ');
     assert_eq!(world.ask(EXEC, Some(&format!("Bearer {TOKEN}")), &padded).status, 200);
+}
+
+#[test]
+fn behind_a_refusal_the_connection_carries_the_next_request() {
+    let world = World::start();
+    let mut connection = world.connect();
+    connection
+        .write_all(b"POST /modbox/api/exec HTTP/1.1\r\nhost: box\r\ncontent-length: 2\r\n\r\n")
+        .unwrap();
+    // The refusal does not need the body, which comes later.
+    sleep(Duration::from_millis(50));
+    connection.write_all(b"{}GET /healthz HTTP/1.1\r\nhost: box\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answers = String::new();
+    connection.read_to_string(&mut answers).unwrap();
+    assert!(answers.starts_with("HTTP/1.1 401 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
 }
