@@ -189,6 +189,34 @@ async fn a_deleted_name_is_free_at_once_and_a_living_one_is_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_reads_like_an_id_is_a_name_of_every_route() {
+    let world = World::start().await;
+    let (ann, bob) = (world.user("ann").await, world.user("bob").await);
+    let unknown = "7e9b5a8e-1f6c-4d2a-9b3e-000000000000".to_owned();
+    let bobs = created(&bob, json!({})).await;
+    for name in [unknown, bobs.clone()] {
+        let id = created(&ann, json!({"name": name})).await;
+        world.settle().await;
+        for sandbox in [&id, &name] {
+            assert_eq!(ann.get(&at(sandbox, "")).await.expect(200)["id"], json!(id));
+            for rest in ["/ttl/5", "/autostop/0", "/last-activity"] {
+                assert!(post(&ann, &at(sandbox, rest)).await.status.is_success(), "{rest}");
+            }
+            ann.get(&at(sandbox, "/toolbox-proxy-url")).await.expect(200);
+            refusal(&post(&ann, &at(sandbox, "/start")).await, 400);
+            let labels = json!({"labels": {"a": "b"}});
+            ann.request(Method::PUT, &at(sandbox, "/labels")).json(&labels).send().await.expect(200);
+        }
+        assert_eq!(ann.delete(&at(&name, "")).await.expect(200)["id"], json!(id));
+        // An id goes first: whoever has such a sandbox means that one.
+        assert_eq!(bob.get(&at(&bobs, "")).await.expect(200)["id"], json!(bobs));
+    }
+    let shadowed = created(&bob, json!({"name": bobs})).await;
+    assert_eq!(bob.get(&at(&bobs, "")).await.expect(200)["id"], json!(bobs));
+    bob.get(&at(&shadowed, "")).await.expect(200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn stop_is_delete_and_by_force_kill() {
     let world = World::start().await;
     let ann = world.user("ann").await;

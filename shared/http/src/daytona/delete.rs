@@ -8,13 +8,13 @@ use super::{
     state::{SandboxState, has_failed},
     wire::SandboxBody,
 };
-use crate::{error::ApiError, path::Sandbox, query::Parameters};
+use crate::{error::ApiError, path::IdOrName, query::Parameters};
 
 /// Deletes a sandbox, whatever its state. Again is a conflict while its task ends, and not found from then on.
 pub(super) async fn delete(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
 ) -> Result<Json<SandboxBody>, ApiError> {
     let ended = api.destroy(&caller.user, &selector).await?;
     deleted(&api, &caller, &ended)
@@ -24,7 +24,7 @@ pub(super) async fn delete(
 pub(super) async fn stop(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
     mut asked: Parameters,
 ) -> Result<Json<SandboxBody>, ApiError> {
     let force = asked.one("force", |text| text.parse().ok(), "must be true or false", "bool_parsing");
