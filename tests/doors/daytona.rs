@@ -257,6 +257,7 @@ async fn one_that_failed_is_shown_with_the_reason_until_it_is_deleted() {
     }
     let deleted = ann.delete(&at(&id, "")).await.expect(200);
     is_sandbox(&deleted, &["errorReason", "autoDestroyAt"]);
+    assert_eq!((&deleted["state"], &deleted["desiredState"]), (&json!("destroying"), &json!("destroyed")));
     for again in [ann.get(&at(&id, "")).await, ann.delete(&at(&id, "")).await] {
         is_not_found(&again);
     }
@@ -380,6 +381,7 @@ async fn labels_are_replaced() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     let id = created(&ann, json!({"labels": {"a": "1", "b": "2"}})).await;
+    world.settle().await;
     let put = async |body: Value| {
         let path = at(&id, "/labels");
         ann.request(Method::PUT, &path).json(&body).send().await

@@ -16,10 +16,6 @@ pub(super) async fn refuse(
     IdOrName(selector): IdOrName,
 ) -> Result<(), ApiError> {
     let row = api.get(&caller.user, &selector).await?;
-    match SandboxState::new(&row.sandbox, api.now()) {
-        SandboxState::Creating | SandboxState::Started | SandboxState::Error => {
-            Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", WHY))
-        }
-        over => over.must_live(),
-    }
+    SandboxState::new(&row.sandbox, api.now()).must_be_there()?;
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", WHY))
 }

@@ -50,6 +50,11 @@ impl SandboxState {
         }
     }
 
+    /// Whether there is something to be deleted; if not, the refusal.
+    pub(super) fn must_be_there(self) -> Result<(), ApiError> {
+        if self == Self::Error { Ok(()) } else { self.must_live() }
+    }
+
     /// Whether something can still be done with it but to delete it; if not, the refusal.
     pub(super) fn must_live(self) -> Result<(), ApiError> {
         let conflict = |message| Err(ApiError::new(StatusCode::CONFLICT, "conflict", message));
@@ -67,7 +72,7 @@ fn is_shown(ending: &Ending) -> bool {
     has_failed(&ending.end.reason) && !ending.dismissed
 }
 
-pub(super) fn has_failed(reason: &EndReason) -> bool {
+fn has_failed(reason: &EndReason) -> bool {
     match reason {
         EndReason::Failed { .. } | EndReason::Lost => true,
         EndReason::Requested
