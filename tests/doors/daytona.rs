@@ -155,10 +155,40 @@ async fn it_is_deleted_from_any_state() {
         let id = created(&ann, json!({})).await;
         world.pass(Duration::from_millis(millis)).await;
         assert_eq!(ann.delete(&at(&id, "")).await.expect(200)["desiredState"], "destroyed");
-        let shown = ann.get(&at(&id, "")).await;
-        assert!(shown.status == 404 || shown.expect(200)["state"] == "destroying", "{}", shown.text());
+        // Also while a task is found late, and ended.
+        for _ in 0..20 {
+            let shown = ann.get(&at(&id, "")).await;
+            assert!(shown.status == 404 || shown.expect(200)["state"] == "destroying", "{}", shown.text());
+            world.pass(Duration::from_millis(10)).await;
+        }
         world.pass(Duration::from_secs(1)).await;
         assert!(world.engine.running().is_empty(), "deleted after {millis} ms, and its task runs");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_had_a_task_is_not_found_once_it_is_deleted() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    for rest in ["", "/stop", "/stop?force=true"] {
+        let id = created(&ann, json!({"name": "one"})).await;
+        let method = if rest.is_empty() { Method::DELETE } else { Method::POST };
+        let deleted = ann.request(method, &at(&id, rest)).send().await.expect(200);
+        is_sandbox(&deleted, &["errorReason", "autoDestroyAt"]);
+        assert_eq!(
+            (&deleted["state"], &deleted["desiredState"]),
+            (&json!("destroying"), &json!("destroyed"))
+        );
+        for sandbox in [id.as_str(), "one"] {
+            is_not_found(&ann.get(&at(sandbox, "")).await);
+            is_not_found(&ann.delete(&at(sandbox, "")).await);
+            is_not_found(&post(&ann, &at(sandbox, "/ttl/5")).await);
+        }
+        let listed = async |state: &str| ann.get(&format!("{SANDBOX}?states={state}")).await.expect(200);
+        assert_eq!(listed("destroying").await["items"], json!([]));
+        assert_eq!(listed("destroyed").await["items"][0]["id"], json!(id));
+        world.settle().await;
+        is_not_found(&ann.get(&at(&id, "")).await);
     }
 }
 
@@ -511,6 +541,7 @@ async fn the_toolbox_and_activity_are_of_what_lives() {
     let ann = world.user("ann").await;
     let made = create(&ann, json!({})).await;
     let id = made["id"].as_str().unwrap();
+    world.settle().await;
     let told = ann.get(&at(id, "/toolbox-proxy-url")).await.expect(200);
     assert_eq!(told, json!({"url": made["toolboxProxyUrl"]}));
     let before = world.items();
