@@ -83,6 +83,29 @@ async fn what_is_no_route_is_answered_in_the_form_of_its_door() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_fault_names_the_field_that_the_door_has() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let before = world.items();
+    let env = json!({"A": "x".repeat(9000)});
+    for (path, body, field) in [
+        ("/sandboxes", json!({"env_vars": env}), "env_vars"),
+        ("/daytona/sandbox", json!({"env": env}), "env"),
+        ("/hopx/v1/sandboxes", json!({"env_vars": env, "template_id": 1}), "env_vars"),
+        ("/vercel/api/v2/sandboxes", json!({"env": env}), "env"),
+        ("/vercel/api/v3/sandboxes", json!({"env": env}), "env"),
+    ] {
+        let answer = ann.post(path, body).await;
+        assert!(matches!(answer.status.as_u16(), 400 | 422), "{}", answer.text());
+        let text = answer.text();
+        assert!(text.contains("together the variables are larger"), "{text}");
+        assert_eq!(text.contains("env_vars"), field == "env_vars", "{path}: {text}");
+        assert!(text.contains(field), "{path}: {text}");
+    }
+    assert_eq!(world.items(), before);
+}
+
 /// Every way in which somebody may end a sandbox: below which path, and whether it is named by its id.
 const ENDS: [(Method, &str); 10] = [
     (Method::DELETE, "/sandboxes/{}"),

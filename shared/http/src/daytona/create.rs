@@ -16,7 +16,7 @@ use super::{
 use crate::{
     body::{Body, Checks, integer},
     error::ApiError,
-    order::{MAX_IMAGE_CHARS, check_text, environment},
+    order::{MAX_IMAGE_CHARS, check_text, environment, too_large},
     origin::Origin,
 };
 
@@ -87,6 +87,7 @@ fn refusal(error: Error) -> ApiError {
             let message = format!("Sandbox with name {name} already exists");
             ApiError::new(StatusCode::CONFLICT, "sandbox_name_conflict", message)
         }
+        Error::EnvironmentTooLarge { .. } => too_large("env"),
         error => error.into(),
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct CreateRequest {
 
 /// A template's id, which the vendor takes as a number too.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "invalid type, expected a string or an integer")]
 enum TemplateId {
     Text(String),
     Number(u64),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     body::{Body, Checks, integer},
     error::ApiError,
-    order::{MAX_IMAGE_CHARS, check_text, environment},
+    order::{MAX_IMAGE_CHARS, check_text, environment, too_large},
     origin::Origin,
 };
 
@@ -72,6 +72,7 @@ pub(super) async fn create(
             "bad_request",
             format!("A sandbox with the name '{name}' already exists for this project."),
         ),
+        Error::EnvironmentTooLarge { .. } => too_large("env"),
         error => error.into(),
     })?;
     Ok(Json(Whole::new(&api, &accepted.row.sandbox)))
