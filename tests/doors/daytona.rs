@@ -504,6 +504,11 @@ async fn a_value_that_cannot_be_is_a_bad_request() {
         json!({"memory": 8}),
         json!({"disk": 100}),
         json!({"gpu": 1}),
+        json!({"gpuType": ["H100"]}),
+        json!({"gpuType": "H100"}),
+        json!({"gpuType": [1]}),
+        json!({"queueTimeout": "soon"}),
+        json!({"queueTimeout": 1.5}),
         json!({"user": "somebody"}),
         json!({"public": true}),
         json!({"public": "no"}),
@@ -528,6 +533,7 @@ async fn what_is_unknown_or_as_it_is_anyway_is_accepted() {
     let body = json!({
         "class": "small", "target": "eu", "cpu": 1, "memory": 1, "disk": 20, "gpu": 0, "user": "root", "public": false,
         "volumes": [], "secrets": [], "kvm": false, "ttlMinutes": 0, "env": {}, "name": null, "queueTimeout": 5,
+        "gpuType": [],
     });
     let made = create(&ann, body).await;
     assert_eq!(made["target"], "us-east-1", "it says where it is, not where it was wished to be");

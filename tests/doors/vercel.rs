@@ -407,6 +407,7 @@ async fn what_cannot_be_kept_is_refused_with_a_sentence() {
         (json!({"persistent": true}), no_disk),
         (json!({"snapshotExpiration": 0}), no_disk),
         (json!({"keepLastSnapshots": {"count": 1}}), no_disk),
+        (json!({"snapshotKeepLast": {"count": 3}}), no_disk),
         (json!({"ports": [3000]}), "no ports"),
         (json!({"resources": {"vcpus": 4}}), "the same size"),
         (json!({"networkPolicy": {"mode": "deny-all"}}), "must be allow-all"),

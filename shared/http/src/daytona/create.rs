@@ -50,6 +50,11 @@ pub(super) struct CreateRequest {
     disk: Option<i64>,
     #[serde(default, deserialize_with = "integer")]
     gpu: Option<i64>,
+    gpu_type: Option<Vec<String>>,
+    /// Nothing here waits for a place, so it makes no difference how long it might.
+    #[serde(default, deserialize_with = "integer")]
+    #[expect(dead_code, reason = "its type is checked")]
+    queue_timeout: Option<i64>,
     public: Option<bool>,
     network_block_all: Option<bool>,
     kvm: Option<bool>,
@@ -174,6 +179,7 @@ impl CreateRequest {
             ("domainAllowList", is_said(&self.domain_allow_list), network),
             ("outboundProxyUrl", is_said(&self.outbound_proxy_url), network),
             ("otelEndpointOverride", is_said(&self.otel_endpoint_override), other),
+            ("gpuType", self.gpu_type.as_ref().is_some_and(|types| !types.is_empty()), other),
             ("kvm", is_on(self.kvm), other),
             ("spot", is_on(self.spot), other),
             ("linkedSandbox", is_said(&self.linked_sandbox), other),

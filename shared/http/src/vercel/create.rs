@@ -47,6 +47,8 @@ pub(super) struct CreateRequest {
     source: Option<Value>,
     snapshot_expiration: Option<Value>,
     keep_last_snapshots: Option<Value>,
+    /// The same, as the page calls it (seeds/004).
+    snapshot_keep_last: Option<Value>,
     /// A wish, as the next: the answer says which region it is.
     #[expect(dead_code, reason = "its type is checked")]
     region: Option<String>,
@@ -127,6 +129,7 @@ impl CreateRequest {
             resources: self.resources.as_ref(),
             snapshot_expiration: self.snapshot_expiration.as_ref(),
             keep_last_snapshots: self.keep_last_snapshots.as_ref(),
+            snapshot_keep_last: self.snapshot_keep_last.as_ref(),
         }
         .check(checks);
         refuse(checks, &[("source", self.source.as_ref(), NO_SOURCE)]);

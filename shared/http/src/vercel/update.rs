@@ -36,6 +36,8 @@ pub(super) struct UpdateRequest {
     resources: Option<Value>,
     snapshot_expiration: Option<Value>,
     keep_last_snapshots: Option<Value>,
+    /// The same, as the page calls it (seeds/004).
+    snapshot_keep_last: Option<Value>,
     current_snapshot_id: Option<Value>,
     /// A wish, as the next: the answer says which region it is.
     #[expect(dead_code, reason = "its type is checked")]
@@ -95,6 +97,7 @@ impl UpdateRequest {
             resources: self.resources.as_ref(),
             snapshot_expiration: self.snapshot_expiration.as_ref(),
             keep_last_snapshots: self.keep_last_snapshots.as_ref(),
+            snapshot_keep_last: self.snapshot_keep_last.as_ref(),
         }
         .check(checks);
         if self.env.as_ref().is_some_and(|env| !env.is_empty()) {
