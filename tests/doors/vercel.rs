@@ -243,6 +243,22 @@ async fn a_name_is_free_once_its_sandbox_has_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_word_of_the_routes_is_no_name() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let before = world.items();
+    for word in ["sessions", "snapshots", "drives"] {
+        for path in [SANDBOXES, "/vercel/api/v3/sandboxes"] {
+            let (code, why) = refusal(&ann.post(path, json!({"name": word})).await, 400);
+            assert_eq!(code, "bad_request");
+            assert!(why.starts_with("body.name: "), "{why}");
+        }
+    }
+    assert_eq!(world.items(), before);
+    made(&ann, json!({"name": "sessions2"})).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_deletes_at_once_one_finds_it() {
     let world = World::start().await;
     let ann = world.user("ann").await;

@@ -23,6 +23,8 @@ use crate::{
 
 /// The longest name of a sandbox (seeds/004).
 const MAX_NAME_CHARS: usize = 128;
+/// Words of the vendor's routes where a name would stand: a sandbox of such a name could not be asked for.
+const ROUTES: [&str; 3] = ["sessions", "snapshots", "drives"];
 /// The vendor's runtimes, and how its own images begin: all mean the deployment's default image.
 const RUNTIMES: [&str; 4] = ["node26", "node24", "node22", "python3.13"];
 const OWN_IMAGES: &str = "vercel/sandbox/";
@@ -88,6 +90,13 @@ impl CreateRequest {
             checks.fault("projectId", MUST_BE, "length");
         }
         check_text(&mut checks, "name", self.name.as_deref(), MAX_NAME_CHARS);
+        if self.name.as_deref().is_some_and(|name| ROUTES.contains(&name)) {
+            checks.fault(
+                "name",
+                "must be none of sessions, snapshots and drives: those are routes",
+                "value_error",
+            );
+        }
         let name = self.name.map(Name::new).transpose();
         if let Err(error) = &name {
             checks.fault("name", error.to_string(), "value_error");
