@@ -561,6 +561,29 @@ async fn tags_are_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tags_are_replaced_before_a_timeout_that_is_over_ends_the_sandbox() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let (name, id) = made(&ann, json!({"tags": {"a": "1"}})).await;
+    world.settle().await;
+    world.pass(Duration::from_secs(10)).await;
+    let body = patch(&ann, &name, json!({"timeout": 5000, "tags": {"b": "2"}})).await.expect(200);
+    assert_eq!(
+        (&body["sandbox"]["tags"], &body["sandbox"]["status"]),
+        (&json!({"b": "2"}), &json!("stopped"))
+    );
+    let shown = ann.get(&at(&name, "")).await.expect(200);
+    assert_eq!(
+        (&shown["sandbox"]["tags"], &shown["session"]["status"]),
+        (&json!({"b": "2"}), &json!("stopped"))
+    );
+    // What is refused leaves the deadline as it is.
+    let before = world.row(&id).await.sandbox.expires_at;
+    refusal(&patch(&ann, &name, json!({"timeout": 60_000, "tags": {"c": "3"}})).await, 400);
+    assert_eq!(world.row(&id).await.sandbox.expires_at, before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
     let world = World::start().await;
     let ann = world.user("ann").await;
