@@ -584,6 +584,29 @@ async fn tags_are_replaced_before_a_timeout_that_is_over_ends_the_sandbox() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_unknown_workspace_is_looked_up_once_however_often_it_is_named() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let (name, _) = made(&ann, json!({})).await;
+    world.settle().await;
+    let reads = async |path: &str, body: Option<&Value>| {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let request = ann.request(method, path).json(body.unwrap_or(&json!({})));
+        let (answer, calls) = world.counting("api", request.send()).await;
+        answer.expect(200);
+        calls["GetItem"]
+    };
+    let (one, other) = ("7e9b5a8e-1f6c-4d2a-9b3e-000000000000", "7e9b5a8e-1f6c-4d2a-9b3e-000000000001");
+    let shown = reads(&at(&name, ""), None).await;
+    let query = format!("?projectId={one}&project={other}&teamId={one}&slug={other}");
+    assert_eq!(reads(&at(&name, &query), None).await, shown + 2);
+    let created = reads(SANDBOXES, Some(&json!({"projectId": "p"}))).await;
+    assert_eq!(reads(SANDBOXES, Some(&json!({"projectId": one}))).await, created + 1);
+    let path = format!("{SANDBOXES}?teamId={one}");
+    assert_eq!(reads(&path, Some(&json!({"projectId": one}))).await, created + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
     let world = World::start().await;
     let ann = world.user("ann").await;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    member::{MUST_BE, Member, well_formed},
+    member::{Creator, MUST_BE, well_formed},
     refused::{NO_SOURCE, Promises, refuse},
     timeout::{DEFAULT, life},
     wire::{Whole, labels},
@@ -61,14 +61,14 @@ pub(super) struct CreateRequest {
 /// Creates a sandbox and answers before it runs.
 pub(super) async fn create(
     State(api): State<Api>,
-    member: Member,
+    mut creator: Creator,
     Origin(api_url): Origin,
     Body(request): Body<CreateRequest>,
 ) -> Result<Json<Whole>, ApiError> {
     let project = request.project_id.clone();
-    let order = request.order(member.0.user.clone(), api_url)?;
+    let order = request.order(creator.caller.user.clone(), api_url)?;
     if let Some(project) = project {
-        member.check(&api, &project).await?;
+        creator.check(&api, &project).await?;
     }
     let accepted = api.create(order).await.map_err(|error| match error {
         Error::NameTaken { name } => ApiError::new(
