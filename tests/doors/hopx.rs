@@ -394,6 +394,10 @@ async fn the_token_is_told_again() {
     assert_eq!(told.as_object().unwrap().len(), 3, "{told}");
     assert_eq!(told["auth_token"], made["auth_token"]);
     assert!(told["token_expires_at"].is_string() && told["request_id"].is_string());
+    // Also beside one that its creator has chosen.
+    let made = create(&ann, json!({"env_vars": {"SANDBOX_API_KEY": "mine"}})).await;
+    let refreshed = ann.request(Method::POST, &at(made["id"].as_str().unwrap(), "/token/refresh"));
+    assert_eq!(refreshed.send().await.expect(200)["auth_token"], made["auth_token"]);
     ann.delete(&at(id, "")).await.expect(200);
     is_not_found(&ann.request(Method::POST, &at(id, "/token/refresh")).send().await);
 }
