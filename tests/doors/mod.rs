@@ -6,6 +6,7 @@ mod every;
 mod hopx;
 mod vercel;
 mod vercel_list;
+mod vercel_update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
