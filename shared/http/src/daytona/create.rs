@@ -11,13 +11,14 @@ use super::{
     caller::Member,
     interval, labels,
     ttl::{TTL_MINUTES, deadline},
-    wire::{CPU, DEFAULT_SNAPSHOT, DISK, MEMORY, SandboxBody, USER},
+    wire::{DEFAULT_SNAPSHOT, DISK, MEMORY, SandboxBody, USER},
 };
 use crate::{
     body::{Body, Checks, integer},
     error::ApiError,
     order::{MAX_IMAGE_CHARS, check_text, environment, too_large},
     origin::Origin,
+    shown::CPUS,
 };
 
 #[derive(Deserialize)]
@@ -146,7 +147,7 @@ impl CreateRequest {
 
     fn check_sizes(&self, checks: &mut Checks) {
         let sizes = [
-            ("cpu", self.cpu, CPU),
+            ("cpu", self.cpu, CPUS),
             ("memory", self.memory, MEMORY),
             ("disk", self.disk, DISK),
             ("gpu", self.gpu, 0),
