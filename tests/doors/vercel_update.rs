@@ -39,6 +39,21 @@ async fn an_extension_is_added_and_a_plan_counts_from_the_creation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_extensions_at_once_that_are_too_long_together_one_is_refused() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let (_, id) = made(&ann, json!({"timeout": 3 * 3_600_000})).await;
+    world.settle().await;
+    let hours_20 = 20 * 3_600_000;
+    let (one, other) = futures::join!(extend(&ann, &id, hours_20), extend(&ann, &id, hours_20));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400], "{} {}", one.text(), other.text());
+    let row = world.row(&id).await.sandbox;
+    assert_eq!(row.expires_at, Some(row.created_at + Duration::from_secs(23 * 3600)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_timeout_that_is_about_to_end_is_not_moved_away() {
     let world = World::start().await;
     let ann = world.user("ann").await;

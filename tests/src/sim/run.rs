@@ -90,6 +90,8 @@ struct Simulation {
     network: Arc<Network>,
     deliveries: Deliveries,
     clients: Clients,
+    #[expect(dead_code, reason = "the engine runs the tasks for as long as somebody holds them")]
+    tasks: Arc<Tasks>,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -134,12 +136,12 @@ impl Simulation {
         let _ = network.services.set((Arc::clone(&deployed.dynamo), deployed.ecs.clone()));
         let deliveries = Deliveries::new(&network);
         tasks.connect(deployed.router.clone(), engine, deliveries.clone());
-        Self::populate(network, deployed, deliveries, ids.as_ref()).await
+        Self::populate((network, tasks), deployed, deliveries, ids.as_ref()).await
     }
 
     /// Lets the users in, and has everything call the functions that calls them.
     async fn populate(
-        network: Arc<Network>,
+        (network, tasks): (Arc<Network>, Arc<Tasks>),
         deployed: Deployed,
         deliveries: Deliveries,
         ids: &dyn Ids,
@@ -158,7 +160,7 @@ impl Simulation {
             tokio::spawn(deliveries.clone().schedule(schedule)),
             tokio::spawn(deliveries.clone().expire(dynamo)),
         ];
-        Self { network, deliveries, clients, background }
+        Self { network, deliveries, clients, tasks, background }
     }
 
     async fn play(&self) {

@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What a decision about a task may delay: ECS gives up a start only when it is told to.
 const FELT: Duration = Duration::from_secs(60);
 
-/// The engine of a run. Clones are the same one.
-#[derive(Clone, Debug)]
+/// What the tasks of a run do.
+#[derive(Debug)]
 pub struct Tasks {
     network: Arc<Network>,
-    launched: Arc<AtomicU32>,
+    launched: AtomicU32,
     /// How long ECS takes from each state to the next.
     pace: Duration,
-    inside: Arc<OnceLock<Inside>>,
+    inside: OnceLock<Inside>,
 }
 
 /// What the sidecars reach.
@@ -41,14 +41,17 @@ struct Inside {
 }
 
 impl Tasks {
-    pub fn new(network: &Arc<Network>, pace: Duration) -> Self {
-        let (launched, inside) = (Arc::default(), Arc::default());
-        Self { network: Arc::clone(network), launched, pace, inside }
+    pub fn new(network: &Arc<Network>, pace: Duration) -> Arc<Self> {
+        let (launched, inside) = (AtomicU32::default(), OnceLock::default());
+        Arc::new(Self { network: Arc::clone(network), launched, pace, inside })
     }
 
-    pub fn engine(&self) -> Simulated {
-        let tasks = self.clone();
-        Simulated::new(move |launch| tasks.script(launch))
+    /// The engine that runs them, for as long as there is somebody who holds them: what they reach holds the engine.
+    pub fn engine(self: &Arc<Self>) -> Simulated {
+        let tasks = Arc::downgrade(self);
+        Simulated::new(move |launch| {
+            tasks.upgrade().map_or_else(Script::default, |tasks| tasks.script(launch))
+        })
     }
 
     /// Lets the sidecars reach the API, and end themselves.
@@ -56,7 +59,7 @@ impl Tasks {
         let _ = self.inside.set(Inside { router, engine, deliveries });
     }
 
-    fn script(&self, launch: &Launch) -> Script {
+    fn script(self: &Arc<Self>, launch: &Launch) -> Script {
         let number = self.launched.fetch_add(1, Ordering::Relaxed) + 1;
         let decide = |what: &str, weights: &[u32]| {
             self.network.decide(Kind::Task, &format!("task{number}.{what}"), weights, FELT)
@@ -83,7 +86,7 @@ impl Tasks {
             if let (Some(teller), Start::After(start)) =
                 (Sidecar::of(launch, contract::READY, number), &starts)
             {
-                tokio::spawn(self.clone().tell(teller, *start + ready));
+                tokio::spawn(Arc::clone(self).tell(teller, *start + ready));
             }
         }
         match decide("exit", &[2, 1, 1]) {
@@ -96,13 +99,13 @@ impl Tasks {
             script = script.on_stop(OnStop::Ignores);
         }
         if let (true, Some(sidecar), Start::After(start)) = (obeys, sidecar, starts) {
-            tokio::spawn(self.clone().mind(sidecar, launch.task_arn.clone(), start));
+            tokio::spawn(Arc::clone(self).mind(sidecar, launch.task_arn.clone(), start));
         }
         script
     }
 
     /// Tells the API that the sandbox answers, once, as the `ready` sidecar does before it exits.
-    async fn tell(self, sidecar: Sidecar, after: Duration) {
+    async fn tell(self: Arc<Self>, sidecar: Sidecar, after: Duration) {
         sleep(after).await;
         let Some(Inside { router, deliveries, .. }) = self.inside.get() else { return };
         let client = Client::new(router.clone()).with_token(&sidecar.token);
@@ -114,7 +117,7 @@ impl Tasks {
     }
 
     /// Does as the `deadline` sidecar does, by the sidecar's own countdown.
-    async fn mind(self, sidecar: Sidecar, task: String, start: Duration) {
+    async fn mind(self: Arc<Self>, sidecar: Sidecar, task: String, start: Duration) {
         sleep(start).await;
         let Some(Inside { engine, .. }) = self.inside.get() else { return };
         let now = || self.network.now();
