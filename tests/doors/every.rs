@@ -7,7 +7,7 @@ use modbox_local::ecs::StartError;
 use modbox_tests::{Client, Script, Start, World};
 use serde_json::{Value, json};
 
-use super::{DOORS, Door};
+use super::{DOORS, Door, vercel};
 
 /// Calls every route of every door for a sandbox of ann's, by id and by name; it must be refused and change nothing.
 async fn sweep(world: &World, caller: &Client, is_right: impl Fn(&str, bool, u16) -> bool) {
@@ -115,7 +115,7 @@ const ENDS: [(Method, &str); 10] = [
     (Method::DELETE, "/daytona/sandbox/{}"),
     (Method::POST, "/daytona/sandbox/{}/stop"),
     (Method::POST, "/daytona/sandbox/{}/stop?force=true"),
-    (Method::POST, "/vercel/api/v2/sandboxes/sessions/{}/stop"),
+    (Method::POST, vercel::STOP),
     (Method::DELETE, "/vercel/api/v2/sandboxes/one"),
     // Nobody: its time is over.
     (Method::GET, ""),
@@ -144,7 +144,7 @@ async fn reads_that_show_life(caller: &Client, id: &str) -> Vec<String> {
         "/daytona/sandbox?states=destroying&states=destroyed&states=error",
         "/hopx/v1/sandboxes?status=running",
         "/vercel/api/v2/sandboxes?sortBy=name",
-        "/vercel/api/v2/sandboxes/sessions?name=one",
+        vercel::RUNS,
     ]
     .map(ToOwned::to_owned)
     .into();
@@ -211,19 +211,15 @@ async fn what_is_over_is_changed_by_no_door_that_does_not_find_it() {
     let expired = ann.create(json!({"task_id": "expired", "ttl_seconds": 60})).await;
     let failed = ann.create(json!({"task_id": "failed", "image": "nowhere/nothing:1"})).await;
     world.settle().await;
-    ann.post(&format!("/vercel/api/v2/sandboxes/sessions/{stopped}/stop"), json!({})).await.expect(200);
+    ann.post(&vercel::STOP.replace("{}", &stopped), json!({})).await.expect(200);
     world.pass(Duration::from_secs(60)).await;
     world.settle().await;
-    let vercel = async |name: &str| {
-        let shown = ann.get(&format!("/vercel/api/v2/sandboxes/{name}")).await.expect(200);
-        shown["session"]["status"].as_str().unwrap().to_owned()
-    };
     for (id, name, status, is_shown) in [
         (&stopped, "stopped", "stopped", false),
         (&expired, "expired", "stopped", false),
         (&failed, "failed", "failed", true),
     ] {
-        assert_eq!(vercel(name).await, status);
+        assert_eq!(vercel::status_of(&ann, name).await, status);
         let before = world.items();
         for (method, path) in ENDS
             .iter()
@@ -234,7 +230,7 @@ async fn what_is_over_is_changed_by_no_door_that_does_not_find_it() {
             assert!(matches!(answer.status.as_u16(), 404 | 409), "{method} {path}: {}", answer.text());
         }
         assert_eq!(world.items(), before, "{name}");
-        assert_eq!(vercel(name).await, status);
+        assert_eq!(vercel::status_of(&ann, name).await, status);
     }
     // Where it is found, it goes at every door.
     assert_eq!(ann.get(&format!("/daytona/sandbox/{failed}")).await.expect(200)["state"], "error");

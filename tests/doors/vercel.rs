@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use super::{calls_of, deletes_at_once};
 
 pub(super) const SANDBOXES: &str = "/vercel/api/v2/sandboxes";
+/// Where the one with this id is stopped.
+pub(super) const STOP: &str = "/vercel/api/v2/sandboxes/sessions/{}/stop";
+/// Where what has run is listed.
+pub(super) const RUNS: &str = "/vercel/api/v2/sandboxes/sessions";
 const MINUTES_5: u64 = 300_000;
 
 pub(super) fn at(name: &str, rest: &str) -> String {
@@ -28,6 +32,12 @@ pub(super) async fn made(client: &Client, body: Value) -> (String, String) {
     let made = create(client, body).await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     (text(&made["sandbox"]["name"]), text(&made["session"]["id"]))
+}
+
+/// How what ran under this name is, or how it ended.
+pub(super) async fn status_of(client: &Client, name: &str) -> String {
+    let shown = client.get(&at(name, "")).await.expect(200);
+    shown["session"]["status"].as_str().unwrap().to_owned()
 }
 
 pub(super) async fn patch(client: &Client, name: &str, body: Value) -> Answer {
