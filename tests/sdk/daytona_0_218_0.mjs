@@ -180,8 +180,15 @@ async function somebody_elses_is_not_found() {
     const other = as(OTHER_TOKEN)
     for (const key of [made.id, name]) await notFound(() => other.get(key))
     assert.ok(!(await ids(other)).includes(made.id))
+    // The very object, in the hands of somebody else.
+    const taken = await daytona.get(made.id)
+    taken.sandboxApi = other.sandboxApi
+    for (const call of ['delete', 'stop', 'refreshData', 'refreshActivity']) await notFound(() => taken[call]())
+    await notFound(() => taken.setTtl(1))
+    await notFound(() => taken.setLabels({ a: 'b' }))
+    const before = [made.labels, made.autoDestroyAt]
     await made.refreshData()
-    assert.equal(made.state, 'started')
+    assert.deepEqual([made.state, made.labels, made.autoDestroyAt], ['started', ...before])
     await made.delete()
 }
 

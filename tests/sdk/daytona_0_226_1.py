@@ -254,8 +254,16 @@ class Refusals(Story):
         for sandbox in (made.id, name):
             self.not_found(lambda: other.get(sandbox))
         self.assertNotIn(made.id, [one.id for one in other.list()])
+        # The very object, in the hands of somebody else.
+        taken = self.daytona.get(made.id)
+        taken._sandbox_api = other._sandbox_api
+        for call in (taken.delete, taken.stop, taken.refresh_data, taken.refresh_activity):
+            self.not_found(call)
+        self.not_found(lambda: taken.set_ttl(1))
+        self.not_found(lambda: taken.set_labels({"a": "b"}))
+        before = (made.labels, made.auto_destroy_at)
         made.refresh_data()
-        self.assertEqual(made.state, "started")
+        self.assertEqual((made.state, (made.labels, made.auto_destroy_at)), ("started", before))
 
     def test_a_wrong_key_is_refused(self) -> None:
         wrong = Daytona(config("dtn_nobody"))

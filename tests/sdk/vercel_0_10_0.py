@@ -202,7 +202,24 @@ class Refusals(Story):
         self.addCleanup(others.close)
         self.refused(404, "not_found", lambda: others.get_sandbox(name=made.name))
         self.assertNotIn(made.name, [one.name for one in others.query_sandboxes()])
-        self.get(made.name)
+        # The very object, in the hands of somebody else.
+        who = world.TOKEN
+        options = SyncOptions(base_url=URL, credentials_factory=lambda: credentials(who))
+        passed_on = SyncSandboxClient.create(options=options)
+        self.addCleanup(passed_on.close)
+        taken = passed_on.get_sandbox(name=made.name)
+        who = world.OTHER_TOKEN
+        for call in (
+            taken.destroy,
+            taken.stop,
+            lambda: taken.extend_execution_time_limit(seconds(30)),
+            lambda: taken.update(execution_time_limit=seconds(60)),
+            lambda: taken.update(tags={"a": "b"}),
+        ):
+            self.refused(404, "not_found", call)
+        found = self.get(made.name)
+        self.assertEqual((found.tags, found.execution_time_limit), (made.tags, seconds(world.TTL)))
+        self.assertEqual(found.current_session.status, SandboxStatus.RUNNING)
 
     def test_a_wrong_token_is_refused(self) -> None:
         wrong = client("vercel_nobody")

@@ -154,6 +154,25 @@ async function somebody_elses_is_not_found() {
     const made = await create()
     await notFound(() => Sandbox.get({ name: made.name, ...as(OTHER_TOKEN) }))
     assert.equal((await names(as(OTHER_TOKEN))).includes(made.name), false)
+    // The very object, in the hands of somebody else.
+    let token = TOKEN
+    const passedOn = (url, init) => {
+        const headers = new Headers(init.headers)
+        headers.set('authorization', `Bearer ${token}`)
+        return viaUs(url, { ...init, headers })
+    }
+    const taken = await get(made.name, { fetch: passedOn })
+    token = OTHER_TOKEN
+    const calls = [
+        () => taken.delete(),
+        () => taken.stop(),
+        () => taken.extendTimeout(30_000),
+        () => taken.update({ timeout: 60_000 }),
+        () => taken.update({ tags: { a: 'b' } }),
+    ]
+    for (const call of calls) await notFound(call)
+    const found = await get(made.name)
+    assert.deepEqual([found.timeout, found.tags, found.status === 'stopped'], [TTL * 1000, {}, false])
     await made.delete()
 }
 
