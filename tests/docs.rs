@@ -115,3 +115,18 @@ fn the_table_of_errors_is_complete() {
     assert!(in_source.len() > 15, "the sources are read wrongly: {in_source:?}");
     assert_eq!(in_source, in_table);
 }
+
+#[test]
+fn no_file_of_the_core_names_a_vendor() {
+    let mut read = 0;
+    for folder in ["shared/sandbox", "shared/control", "shared/aws", "functions"] {
+        for text in sources(&root().join(folder)) {
+            let text = text.to_lowercase();
+            let names =
+                |line: &&str| ["daytona", "hopx", "vercel"].iter().any(|vendor| line.contains(vendor));
+            assert_eq!(text.lines().find(names), None, "below {folder}");
+            read += 1;
+        }
+    }
+    assert!(read > 60, "only {read} files were read");
+}

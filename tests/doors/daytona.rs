@@ -155,10 +155,40 @@ async fn it_is_deleted_from_any_state() {
         let id = created(&ann, json!({})).await;
         world.pass(Duration::from_millis(millis)).await;
         assert_eq!(ann.delete(&at(&id, "")).await.expect(200)["desiredState"], "destroyed");
-        let shown = ann.get(&at(&id, "")).await;
-        assert!(shown.status == 404 || shown.expect(200)["state"] == "destroying", "{}", shown.text());
+        // Also while a task is found late, and ended.
+        for _ in 0..20 {
+            let shown = ann.get(&at(&id, "")).await;
+            assert!(shown.status == 404 || shown.expect(200)["state"] == "destroying", "{}", shown.text());
+            world.pass(Duration::from_millis(10)).await;
+        }
         world.pass(Duration::from_secs(1)).await;
         assert!(world.engine.running().is_empty(), "deleted after {millis} ms, and its task runs");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_never_had_a_task_is_not_found_once_it_is_deleted() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    for rest in ["", "/stop", "/stop?force=true"] {
+        let id = created(&ann, json!({"name": "one"})).await;
+        let method = if rest.is_empty() { Method::DELETE } else { Method::POST };
+        let deleted = ann.request(method, &at(&id, rest)).send().await.expect(200);
+        is_sandbox(&deleted, &["errorReason", "autoDestroyAt"]);
+        assert_eq!(
+            (&deleted["state"], &deleted["desiredState"]),
+            (&json!("destroying"), &json!("destroyed"))
+        );
+        for sandbox in [id.as_str(), "one"] {
+            is_not_found(&ann.get(&at(sandbox, "")).await);
+            is_not_found(&ann.delete(&at(sandbox, "")).await);
+            is_not_found(&post(&ann, &at(sandbox, "/ttl/5")).await);
+        }
+        let listed = async |state: &str| ann.get(&format!("{SANDBOX}?states={state}")).await.expect(200);
+        assert_eq!(listed("destroying").await["items"], json!([]));
+        assert_eq!(listed("destroyed").await["items"][0]["id"], json!(id));
+        world.settle().await;
+        is_not_found(&ann.get(&at(&id, "")).await);
     }
 }
 
@@ -186,6 +216,34 @@ async fn a_deleted_name_is_free_at_once_and_a_living_one_is_taken() {
     let second = created(&ann, json!({"name": "one"})).await;
     assert_eq!(ann.get(&at("one", "")).await.expect(200)["id"], json!(second));
     assert_eq!(ann.get(&at(&first, "")).await.expect(200)["state"], "destroying");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_reads_like_an_id_is_a_name_of_every_route() {
+    let world = World::start().await;
+    let (ann, bob) = (world.user("ann").await, world.user("bob").await);
+    let unknown = "7e9b5a8e-1f6c-4d2a-9b3e-000000000000".to_owned();
+    let bobs = created(&bob, json!({})).await;
+    for name in [unknown, bobs.clone()] {
+        let id = created(&ann, json!({"name": name})).await;
+        world.settle().await;
+        for sandbox in [&id, &name] {
+            assert_eq!(ann.get(&at(sandbox, "")).await.expect(200)["id"], json!(id));
+            for rest in ["/ttl/5", "/autostop/0", "/last-activity"] {
+                assert!(post(&ann, &at(sandbox, rest)).await.status.is_success(), "{rest}");
+            }
+            ann.get(&at(sandbox, "/toolbox-proxy-url")).await.expect(200);
+            refusal(&post(&ann, &at(sandbox, "/start")).await, 400);
+            let labels = json!({"labels": {"a": "b"}});
+            ann.request(Method::PUT, &at(sandbox, "/labels")).json(&labels).send().await.expect(200);
+        }
+        assert_eq!(ann.delete(&at(&name, "")).await.expect(200)["id"], json!(id));
+        // An id goes first: whoever has such a sandbox means that one.
+        assert_eq!(bob.get(&at(&bobs, "")).await.expect(200)["id"], json!(bobs));
+    }
+    let shadowed = created(&bob, json!({"name": bobs})).await;
+    assert_eq!(bob.get(&at(&bobs, "")).await.expect(200)["id"], json!(bobs));
+    bob.get(&at(&shadowed, "")).await.expect(200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,6 +287,7 @@ async fn one_that_failed_is_shown_with_the_reason_until_it_is_deleted() {
     }
     let deleted = ann.delete(&at(&id, "")).await.expect(200);
     is_sandbox(&deleted, &["errorReason", "autoDestroyAt"]);
+    assert_eq!((&deleted["state"], &deleted["desiredState"]), (&json!("destroying"), &json!("destroyed")));
     for again in [ann.get(&at(&id, "")).await, ann.delete(&at(&id, "")).await] {
         is_not_found(&again);
     }
@@ -352,6 +411,7 @@ async fn labels_are_replaced() {
     let world = World::start().await;
     let ann = world.user("ann").await;
     let id = created(&ann, json!({"labels": {"a": "1", "b": "2"}})).await;
+    world.settle().await;
     let put = async |body: Value| {
         let path = at(&id, "/labels");
         ann.request(Method::PUT, &path).json(&body).send().await
@@ -444,6 +504,11 @@ async fn a_value_that_cannot_be_is_a_bad_request() {
         json!({"memory": 8}),
         json!({"disk": 100}),
         json!({"gpu": 1}),
+        json!({"gpuType": ["H100"]}),
+        json!({"gpuType": "H100"}),
+        json!({"gpuType": [1]}),
+        json!({"queueTimeout": "soon"}),
+        json!({"queueTimeout": 1.5}),
         json!({"user": "somebody"}),
         json!({"public": true}),
         json!({"public": "no"}),
@@ -468,6 +533,7 @@ async fn what_is_unknown_or_as_it_is_anyway_is_accepted() {
     let body = json!({
         "class": "small", "target": "eu", "cpu": 1, "memory": 1, "disk": 20, "gpu": 0, "user": "root", "public": false,
         "volumes": [], "secrets": [], "kvm": false, "ttlMinutes": 0, "env": {}, "name": null, "queueTimeout": 5,
+        "gpuType": [],
     });
     let made = create(&ann, body).await;
     assert_eq!(made["target"], "us-east-1", "it says where it is, not where it was wished to be");
@@ -481,6 +547,7 @@ async fn the_toolbox_and_activity_are_of_what_lives() {
     let ann = world.user("ann").await;
     let made = create(&ann, json!({})).await;
     let id = made["id"].as_str().unwrap();
+    world.settle().await;
     let told = ann.get(&at(id, "/toolbox-proxy-url")).await.expect(200);
     assert_eq!(told, json!({"url": made["toolboxProxyUrl"]}));
     let before = world.items();

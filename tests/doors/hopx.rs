@@ -284,6 +284,16 @@ async fn a_value_of_the_wrong_kind_is_a_bad_request() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_template_of_the_wrong_type_is_told_what_it_must_be() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    for id in [json!(true), json!(1.5), json!(["a"])] {
+        let (why, _) = refusal(&ann.post(SANDBOXES, json!({"template_id": id})).await, 400);
+        assert_eq!(why, "body.template_id: is of the wrong type, expected a string or an integer", "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_unknown_in_a_request_is_ignored() {
     let world = World::start().await;
     let ann = world.user("ann").await;
@@ -384,6 +394,10 @@ async fn the_token_is_told_again() {
     assert_eq!(told.as_object().unwrap().len(), 3, "{told}");
     assert_eq!(told["auth_token"], made["auth_token"]);
     assert!(told["token_expires_at"].is_string() && told["request_id"].is_string());
+    // Also beside one that its creator has chosen.
+    let made = create(&ann, json!({"env_vars": {"SANDBOX_API_KEY": "mine"}})).await;
+    let refreshed = ann.request(Method::POST, &at(made["id"].as_str().unwrap(), "/token/refresh"));
+    assert_eq!(refreshed.send().await.expect(200)["auth_token"], made["auth_token"]);
     ann.delete(&at(id, "")).await.expect(200);
     is_not_found(&ann.request(Method::POST, &at(id, "/token/refresh")).send().await);
 }

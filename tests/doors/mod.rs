@@ -6,6 +6,7 @@ mod every;
 mod hopx;
 mod vercel;
 mod vercel_list;
+mod vercel_update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,10 +71,19 @@ impl Route {
         self.path.contains("/sandbox") && self.path.contains('{')
     }
 
+    fn path_of(&self, sandbox: &str) -> String {
+        let filled = |part: &str| if part.starts_with('{') { sandbox.to_owned() } else { part.to_owned() };
+        self.path.split('/').map(filled).collect::<Vec<_>>().join("/")
+    }
+
+    /// The path with the sandbox of that id or name wherever one is named, if it is one to read.
+    pub(crate) fn to_read(&self, sandbox: &str) -> Option<String> {
+        (self.method == "GET").then(|| self.path_of(sandbox))
+    }
+
     /// Calls it, with the sandbox of that id or name wherever one is named.
     pub(crate) async fn call(&self, client: &Client, sandbox: &str) -> Answer {
-        let filled = |part: &str| if part.starts_with('{') { sandbox.to_owned() } else { part.to_owned() };
-        let path = self.path.split('/').map(filled).collect::<Vec<_>>().join("/");
+        let path = self.path_of(sandbox);
         let method: Method = self.method.parse().expect("it is a method");
         let request = client.request(method, &path);
         if self.method == "GET" { request.send().await } else { request.json(&json!({})).send().await }

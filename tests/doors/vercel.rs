@@ -15,7 +15,7 @@ pub(super) fn at(name: &str, rest: &str) -> String {
     format!("{SANDBOXES}/{name}{rest}")
 }
 
-fn session(id: &str, rest: &str) -> String {
+pub(super) fn session(id: &str, rest: &str) -> String {
     at("sessions", &format!("/{id}{rest}"))
 }
 
@@ -30,11 +30,11 @@ pub(super) async fn made(client: &Client, body: Value) -> (String, String) {
     (text(&made["sandbox"]["name"]), text(&made["session"]["id"]))
 }
 
-async fn patch(client: &Client, name: &str, body: Value) -> Answer {
+pub(super) async fn patch(client: &Client, name: &str, body: Value) -> Answer {
     client.request(Method::PATCH, &at(name, "")).json(&body).send().await
 }
 
-async fn extend(client: &Client, id: &str, millis: u64) -> Answer {
+pub(super) async fn extend(client: &Client, id: &str, millis: u64) -> Answer {
     client.post(&session(id, "/extend-timeout"), json!({"duration": millis})).await
 }
 
@@ -243,6 +243,22 @@ async fn a_name_is_free_once_its_sandbox_has_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_word_of_the_routes_is_no_name() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let before = world.items();
+    for word in ["sessions", "snapshots", "drives"] {
+        for path in [SANDBOXES, "/vercel/api/v3/sandboxes"] {
+            let (code, why) = refusal(&ann.post(path, json!({"name": word})).await, 400);
+            assert_eq!(code, "bad_request");
+            assert!(why.starts_with("body.name: "), "{why}");
+        }
+    }
+    assert_eq!(world.items(), before);
+    made(&ann, json!({"name": "sessions2"})).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_deletes_at_once_one_finds_it() {
     let world = World::start().await;
     let ann = world.user("ann").await;
@@ -282,87 +298,6 @@ async fn whatever_ends_a_sandbox_it_says_how_in_its_words() {
         ann.delete(&at(&name, "")).await.expect(200);
         is_not_found(&ann.delete(&at(&name, "")).await);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_extension_is_added_and_a_plan_counts_from_the_creation() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let (name, id) = made(&ann, json!({"timeout": 60_000})).await;
-    let timeout = async || ann.get(&at(&name, "")).await.expect(200)["session"]["timeout"].as_u64().unwrap();
-    // As long as it does not run, nobody but a plan lengthens it.
-    let planned = patch(&ann, &name, json!({"timeout": 90_000})).await.expect(200);
-    is_sandbox(&planned["sandbox"]);
-    assert_eq!((&planned["sandbox"]["timeout"], &planned["routes"]), (&json!(90_000), &json!([])));
-    world.settle().await;
-    world.pass(Duration::from_secs(10)).await;
-
-    let extended = extend(&ann, &id, 30_500).await.expect(200);
-    is_session(&extended["session"]);
-    assert_eq!((&extended["session"]["timeout"], timeout().await), (&json!(120_500), 120_500));
-    // As one SDK lengthens it: the plan, then the rest of it. As the other does: the other way round.
-    patch(&ann, &name, json!({"timeout": 200_000})).await.expect(200);
-    extend(&ann, &id, 79_500).await.expect(200);
-    assert_eq!(timeout().await, 200_000);
-    extend(&ann, &id, 100_000).await.expect(200);
-    let body = patch(&ann, &name, json!({"timeout": 300_000})).await.expect(200);
-    assert_eq!((&body["sandbox"]["timeout"], timeout().await), (&json!(300_000), 300_000));
-    // Shorter needs no more than a plan.
-    patch(&ann, &name, json!({"timeout": 20_000})).await.expect(200);
-    let row = world.row(&id).await.sandbox;
-    assert_eq!(row.expires_at, Some(row.created_at + Duration::from_secs(20)));
-    world.pass(Duration::from_secs(10)).await;
-    assert_eq!(ann.get(&at(&name, "")).await.expect(200)["session"]["status"], "stopped");
-}
-
-#[tokio::test(start_paused = true)]
-async fn of_two_extensions_at_once_that_are_too_long_together_one_is_refused() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let (_, id) = made(&ann, json!({"timeout": 3 * 3_600_000})).await;
-    world.settle().await;
-    let hours_20 = 20 * 3_600_000;
-    let (one, other) = futures::join!(extend(&ann, &id, hours_20), extend(&ann, &id, hours_20));
-    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 400], "{} {}", one.text(), other.text());
-    let row = world.row(&id).await.sandbox;
-    assert_eq!(row.expires_at, Some(row.created_at + Duration::from_secs(23 * 3600)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timeout_that_is_about_to_end_is_not_moved_away() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let (name, id) = made(&ann, json!({"timeout": 20_000})).await;
-    world.settle().await;
-    world.pass(Duration::from_secs(16)).await;
-    assert_eq!(refusal(&extend(&ann, &id, 60_000).await, 422).0, "sandbox_stopping");
-    assert_eq!(ann.get(&at(&name, "")).await.expect(200)["session"]["status"], "running");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timeout_that_none_may_have_is_refused_by_its_own_code() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let (name, id) = made(&ann, json!({"timeout": 86_400_000})).await;
-    world.settle().await;
-    let before = world.items();
-    for millis in [json!(0), json!(-1), json!(999), json!(86_400_001)] {
-        for answer in [
-            ann.post(SANDBOXES, json!({"timeout": millis})).await,
-            patch(&ann, &name, json!({"timeout": millis})).await,
-        ] {
-            assert_eq!(refusal(&answer, 400).0, "sandbox_timeout_invalid", "{millis}");
-        }
-    }
-    for body in
-        [json!({}), json!({"duration": 0}), json!({"duration": 86_400_001}), json!({"duration": 1000})]
-    {
-        let answer = ann.post(&session(&id, "/extend-timeout"), body.clone()).await;
-        assert_eq!(refusal(&answer, 400).0, "sandbox_timeout_invalid", "{body}");
-    }
-    assert_eq!(world.items(), before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -422,6 +357,7 @@ async fn what_cannot_be_kept_is_refused_with_a_sentence() {
         (json!({"persistent": true}), no_disk),
         (json!({"snapshotExpiration": 0}), no_disk),
         (json!({"keepLastSnapshots": {"count": 1}}), no_disk),
+        (json!({"snapshotKeepLast": {"count": 3}}), no_disk),
         (json!({"ports": [3000]}), "no ports"),
         (json!({"resources": {"vcpus": 4}}), "the same size"),
         (json!({"networkPolicy": {"mode": "deny-all"}}), "must be allow-all"),
@@ -547,15 +483,26 @@ async fn a_sandbox_of_another_door_without_a_deadline_is_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tags_are_replaced() {
+async fn an_unknown_workspace_is_looked_up_once_however_often_it_is_named() {
     let world = World::start().await;
     let ann = world.user("ann").await;
-    let (name, _) = made(&ann, json!({"tags": {"a": "1", "b": "2"}})).await;
+    let (name, _) = made(&ann, json!({})).await;
     world.settle().await;
-    for tags in [json!({"b": "3"}), json!({})] {
-        assert_eq!(patch(&ann, &name, json!({"tags": tags})).await.expect(200)["sandbox"]["tags"], tags);
-        assert_eq!(ann.get(&at(&name, "")).await.expect(200)["sandbox"]["tags"], tags);
-    }
+    let reads = async |path: &str, body: Option<&Value>| {
+        let method = if body.is_some() { Method::POST } else { Method::GET };
+        let request = ann.request(method, path).json(body.unwrap_or(&json!({})));
+        let (answer, calls) = world.counting("api", request.send()).await;
+        answer.expect(200);
+        calls["GetItem"]
+    };
+    let (one, other) = ("7e9b5a8e-1f6c-4d2a-9b3e-000000000000", "7e9b5a8e-1f6c-4d2a-9b3e-000000000001");
+    let shown = reads(&at(&name, ""), None).await;
+    let query = format!("?projectId={one}&project={other}&teamId={one}&slug={other}");
+    assert_eq!(reads(&at(&name, &query), None).await, shown + 2);
+    let created = reads(SANDBOXES, Some(&json!({"projectId": "p"}))).await;
+    assert_eq!(reads(SANDBOXES, Some(&json!({"projectId": one}))).await, created + 1);
+    let path = format!("{SANDBOXES}?teamId={one}");
+    assert_eq!(reads(&path, Some(&json!({"projectId": one}))).await, created + 1);
 }
 
 #[tokio::test(start_paused = true)]

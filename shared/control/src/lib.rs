@@ -46,7 +46,7 @@ pub use url::UrlTemplate;
 pub use wait::Waited;
 
 use modbox_aws::logs::TaskLogs;
-pub use modbox_aws::table::Position;
+pub use modbox_aws::table::{Position, Row};
 
 /// What the `api` function does: decides and commits intent. It has no way to call ECS.
 #[derive(Clone, Debug)]

@@ -6,6 +6,8 @@ use axum::{
 };
 use modbox_control::Error;
 
+use crate::order::too_large;
+
 /// A refusal on its way out. The dialect's outermost layer renders the body.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError {
@@ -115,11 +117,7 @@ impl From<Error> for ApiError {
                 "conflict",
                 "the Idempotency-Key was used for another request within the last 24 hours",
             ),
-            Error::EnvironmentTooLarge { .. } => Self::invalid(vec![Issue::new(
-                &["body", "env_vars"],
-                "together the variables are larger than ECS carries (8,192 characters with its own syntax)",
-                "too_long",
-            )]),
+            Error::EnvironmentTooLarge { .. } => too_large("env_vars"),
             Error::Refused(refusal) if refusal.state.is_live() => {
                 Self::new(StatusCode::CONFLICT, "conflict", "the sandbox is about to end by itself")
             }

@@ -17,6 +17,7 @@ mod origin;
 mod path;
 mod query;
 mod request_id;
+mod shown;
 mod vercel;
 
 use std::time::Duration;

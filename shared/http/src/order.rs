@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use modbox_sandbox::contract;
 
-use crate::{body::Checks, error::excerpt};
+use crate::{
+    body::Checks,
+    error::{ApiError, Issue, excerpt},
+};
 
 /// The longest name of an image.
 pub(crate) const MAX_IMAGE_CHARS: usize = 512;
@@ -44,6 +47,15 @@ pub(crate) fn environment(
         }
     }
     env.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Why the variables that came in this field cannot be had.
+pub(crate) fn too_large(field: &str) -> ApiError {
+    ApiError::invalid(vec![Issue::new(
+        &["body", field],
+        "together the variables are larger than ECS carries (8,192 characters with its own syntax)",
+        "too_long",
+    )])
 }
 
 /// Whether the token can be sent in an Authorization header.

@@ -19,6 +19,9 @@ use crate::error::ApiError;
 /// `{sandbox_id}`: an id, or else the caller's own name. What can be neither is not found.
 pub(crate) struct Sandbox(pub(crate) Selector);
 
+/// `{id_or_name}`: an id, or else a name, be it one that reads like an id.
+pub(crate) struct IdOrName(pub(crate) Selector);
+
 /// `{task_id}`: the caller's own name.
 pub(crate) struct TaskId(pub(crate) Selector);
 
@@ -36,6 +39,20 @@ impl FromRequestParts<Api> for Sandbox {
         Ok(Self(match text.parse() {
             Ok(id) => Selector::Id(id),
             Err(_) => name(text)?,
+        }))
+    }
+}
+
+impl FromRequestParts<Api> for IdOrName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let text = segment(parts, api).await?;
+        let id = text.parse();
+        let name = Name::new(text).map_err(|_| ApiError::not_found())?;
+        Ok(Self(match id {
+            Ok(id) => Selector::IdOrName(id, name),
+            Err(_) => Selector::Name(name),
         }))
     }
 }

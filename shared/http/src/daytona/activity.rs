@@ -4,13 +4,13 @@ use axum::{extract::State, http::StatusCode};
 use modbox_control::Api;
 
 use super::{caller::Member, state::SandboxState};
-use crate::{error::ApiError, path::Sandbox};
+use crate::{error::ApiError, path::IdOrName};
 
 /// Hears that a sandbox is in use. Nothing follows from it: no sandbox here ends for being idle.
 pub(super) async fn touch(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
 ) -> Result<StatusCode, ApiError> {
     let row = api.get(&caller.user, &selector).await?;
     SandboxState::new(&row.sandbox, api.now()).must_live()?;

@@ -11,13 +11,14 @@ use super::{
     caller::Member,
     interval, labels,
     ttl::{TTL_MINUTES, deadline},
-    wire::{CPU, DEFAULT_SNAPSHOT, DISK, MEMORY, SandboxBody, USER},
+    wire::{DEFAULT_SNAPSHOT, DISK, MEMORY, SandboxBody, USER},
 };
 use crate::{
     body::{Body, Checks, integer},
     error::ApiError,
-    order::{MAX_IMAGE_CHARS, check_text, environment},
+    order::{MAX_IMAGE_CHARS, check_text, environment, too_large},
     origin::Origin,
+    shown::CPUS,
 };
 
 #[derive(Deserialize)]
@@ -50,6 +51,11 @@ pub(super) struct CreateRequest {
     disk: Option<i64>,
     #[serde(default, deserialize_with = "integer")]
     gpu: Option<i64>,
+    gpu_type: Option<Vec<String>>,
+    /// Nothing here waits for a place, so it makes no difference how long it might.
+    #[serde(default, deserialize_with = "integer")]
+    #[expect(dead_code, reason = "its type is checked")]
+    queue_timeout: Option<i64>,
     public: Option<bool>,
     network_block_all: Option<bool>,
     kvm: Option<bool>,
@@ -87,6 +93,7 @@ fn refusal(error: Error) -> ApiError {
             let message = format!("Sandbox with name {name} already exists");
             ApiError::new(StatusCode::CONFLICT, "sandbox_name_conflict", message)
         }
+        Error::EnvironmentTooLarge { .. } => too_large("env"),
         error => error.into(),
     }
 }
@@ -140,7 +147,7 @@ impl CreateRequest {
 
     fn check_sizes(&self, checks: &mut Checks) {
         let sizes = [
-            ("cpu", self.cpu, CPU),
+            ("cpu", self.cpu, CPUS),
             ("memory", self.memory, MEMORY),
             ("disk", self.disk, DISK),
             ("gpu", self.gpu, 0),
@@ -173,6 +180,7 @@ impl CreateRequest {
             ("domainAllowList", is_said(&self.domain_allow_list), network),
             ("outboundProxyUrl", is_said(&self.outbound_proxy_url), network),
             ("otelEndpointOverride", is_said(&self.otel_endpoint_override), other),
+            ("gpuType", self.gpu_type.as_ref().is_some_and(|types| !types.is_empty()), other),
             ("kvm", is_on(self.kvm), other),
             ("spot", is_on(self.spot), other),
             ("linkedSandbox", is_said(&self.linked_sandbox), other),

@@ -1,22 +1,19 @@
 //! DELETE /sandbox/{sandboxIdOrName} (seeds/001), and POST …/stop: no disk is kept here, so what is stopped is deleted.
 
 use axum::{Json, extract::State};
-use modbox_control::{Api, Ended, Identity};
+use modbox_control::{Api, Ended, Identity, Row, Selector};
 
-use super::{
-    caller::Member,
-    state::{SandboxState, has_failed},
-    wire::SandboxBody,
-};
-use crate::{error::ApiError, path::Sandbox, query::Parameters};
+use super::{caller::Member, state::SandboxState, wire::SandboxBody};
+use crate::{error::ApiError, path::IdOrName, query::Parameters};
 
 /// Deletes a sandbox, whatever its state. Again is a conflict while its task ends, and not found from then on.
 pub(super) async fn delete(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
 ) -> Result<Json<SandboxBody>, ApiError> {
-    let ended = api.destroy(&caller.user, &selector).await?;
+    let row = found(&api, &caller, &selector).await?;
+    let ended = api.destroy_found(row).await?;
     deleted(&api, &caller, &ended)
 }
 
@@ -24,26 +21,32 @@ pub(super) async fn delete(
 pub(super) async fn stop(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
     mut asked: Parameters,
 ) -> Result<Json<SandboxBody>, ApiError> {
     let force = asked.one("force", |text| text.parse().ok(), "must be true or false", "bool_parsing");
     asked.done()?;
+    let row = found(&api, &caller, &selector).await?;
     let ended = match force {
-        Some(true) => api.kill(&caller.user, &selector).await?,
-        _ => api.destroy(&caller.user, &selector).await?,
+        Some(true) => api.kill_found(row).await?,
+        _ => api.destroy_found(row).await?,
     };
     deleted(&api, &caller, &ended)
 }
 
+/// The sandbox, if there is something to delete; one that is over stays as it is, for the doors that still show it.
+async fn found(api: &Api, caller: &Identity, selector: &Selector) -> Result<Row, ApiError> {
+    let row = api.get(&caller.user, selector).await?;
+    SandboxState::new(&row.sandbox, api.now()).must_be_there()?;
+    Ok(row)
+}
+
 fn deleted(api: &Api, caller: &Identity, ended: &Ended) -> Result<Json<SandboxBody>, ApiError> {
     let sandbox = &ended.row.sandbox;
-    let state = SandboxState::new(sandbox, api.now());
-    // One that had failed was shown until now.
-    let failed = || sandbox.end(api.now()).is_some_and(|end| has_failed(&end.reason));
-    let is_deleted_by_this = ended.by_this || (ended.dismissed_by_this && failed());
-    if !is_deleted_by_this {
-        state.must_live()?;
+    if !ended.by_this {
+        // Somebody else was faster.
+        SandboxState::new(sandbox, api.now()).must_be_there()?;
     }
-    Ok(Json(SandboxBody::in_state(api, caller, sandbox, state)))
+    // As the page has it, also where there was no task to wait for.
+    Ok(Json(SandboxBody::in_state(api, caller, sandbox, SandboxState::Destroying)))
 }

@@ -4,13 +4,13 @@ use axum::{Json, extract::State};
 use modbox_control::Api;
 
 use super::{caller::Member, state::SandboxState, wire::SandboxBody};
-use crate::{error::ApiError, path::Sandbox};
+use crate::{error::ApiError, path::IdOrName};
 
 /// Shows a sandbox; not found is one that is over and whose task has ended, unless it failed.
 pub(super) async fn get(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
 ) -> Result<Json<SandboxBody>, ApiError> {
     let row = api.get(&caller.user, &selector).await?;
     match SandboxState::new(&row.sandbox, api.now()) {

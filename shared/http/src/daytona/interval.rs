@@ -7,7 +7,7 @@ use axum::{
 use modbox_control::Api;
 
 use super::{caller::Member, state::SandboxState, wire::SandboxBody};
-use crate::{body::Checks, error::ApiError, path::Sandbox};
+use crate::{body::Checks, error::ApiError, path::IdOrName};
 
 const WHY: &str = "can only be 0: this deployment runs sandboxes as Fargate tasks, which do not keep their disk, and does \
                    not watch whether they are idle; a sandbox runs until it is deleted or its ttlMinutes are over";
@@ -16,7 +16,7 @@ const WHY: &str = "can only be 0: this deployment runs sandboxes as Fargate task
 pub(super) async fn set_interval(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
     Path((_, minutes)): Path<(String, String)>,
 ) -> Result<Json<SandboxBody>, ApiError> {
     let mut checks = Checks::default();

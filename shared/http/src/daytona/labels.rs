@@ -11,7 +11,7 @@ use super::{caller::Member, state::refusal};
 use crate::{
     body::{Body, Checks},
     error::ApiError,
-    path::Sandbox,
+    path::IdOrName,
 };
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ pub(super) struct LabelsBody {
 pub(super) async fn replace(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
     Body(request): Body<LabelsRequest>,
 ) -> Result<Json<LabelsBody>, ApiError> {
     let mut checks = Checks::default();

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use modbox_control::Api;
 
 use super::{caller::Member, state::SandboxState};
-use crate::{error::ApiError, path::Sandbox};
+use crate::{error::ApiError, path::IdOrName};
 
 const WHY: &str = "This deployment runs sandboxes as Fargate tasks, which do not keep their disk, so a sandbox can neither \
                    rest and then go on nor be copied. Delete it, and create another.";
@@ -13,13 +13,9 @@ const WHY: &str = "This deployment runs sandboxes as Fargate tasks, which do not
 pub(super) async fn refuse(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
 ) -> Result<(), ApiError> {
     let row = api.get(&caller.user, &selector).await?;
-    match SandboxState::new(&row.sandbox, api.now()) {
-        SandboxState::Creating | SandboxState::Started | SandboxState::Error => {
-            Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", WHY))
-        }
-        over => over.must_live(),
-    }
+    SandboxState::new(&row.sandbox, api.now()).must_be_there()?;
+    Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_request", WHY))
 }

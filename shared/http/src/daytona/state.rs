@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use modbox_control::Error;
-use modbox_sandbox::{EndReason, Ending, Sandbox, State, Timestamp};
+use modbox_sandbox::{EndReason, Ending, Sandbox, State, Task, Timestamp};
 use serde::Serialize;
 
 use crate::error::ApiError;
@@ -24,7 +24,10 @@ impl SandboxState {
     pub(super) fn new(sandbox: &Sandbox, now: Timestamp) -> Self {
         let written = Self::of(&sandbox.state);
         // A deadline that has passed is an end before any write says so.
-        if written.is_live() && sandbox.is_over(now) { Self::Destroying } else { written }
+        match written.is_live() && sandbox.is_over(now) {
+            true => Self::over(sandbox.task()),
+            false => written,
+        }
     }
 
     /// As far as it was written.
@@ -33,9 +36,14 @@ impl SandboxState {
             State::Provisioning(_) => Self::Creating,
             State::Running(_) => Self::Started,
             State::Destroying(ending) | State::Destroyed(ending) if is_shown(ending) => Self::Error,
-            State::Destroying(_) => Self::Destroying,
+            State::Destroying(ending) => Self::over(ending.task.as_ref()),
             State::Destroyed(_) => Self::Destroyed,
         }
+    }
+
+    /// It is being destroyed for as long as a task is known to end. A task that is found later turns it back.
+    fn over(task: Option<&Task>) -> Self {
+        if task.is_some() { Self::Destroying } else { Self::Destroyed }
     }
 
     pub(super) fn is_live(self) -> bool {
@@ -48,6 +56,11 @@ impl SandboxState {
             Self::Creating | Self::Started | Self::Error => "started",
             Self::Destroying | Self::Destroyed => "destroyed",
         }
+    }
+
+    /// Whether there is something to be deleted; if not, the refusal.
+    pub(super) fn must_be_there(self) -> Result<(), ApiError> {
+        if self == Self::Error { Ok(()) } else { self.must_live() }
     }
 
     /// Whether something can still be done with it but to delete it; if not, the refusal.
@@ -67,7 +80,7 @@ fn is_shown(ending: &Ending) -> bool {
     has_failed(&ending.end.reason) && !ending.dismissed
 }
 
-pub(super) fn has_failed(reason: &EndReason) -> bool {
+fn has_failed(reason: &EndReason) -> bool {
     match reason {
         EndReason::Failed { .. } | EndReason::Lost => true,
         EndReason::Requested

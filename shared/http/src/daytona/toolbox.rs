@@ -5,7 +5,7 @@ use modbox_control::Api;
 use serde::Serialize;
 
 use super::{caller::Member, state::SandboxState, wire::toolbox_url};
-use crate::{error::ApiError, path::Sandbox};
+use crate::{error::ApiError, path::IdOrName};
 
 #[derive(Serialize)]
 pub(super) struct ToolboxUrl {
@@ -16,7 +16,7 @@ pub(super) struct ToolboxUrl {
 pub(super) async fn url(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
 ) -> Result<Json<ToolboxUrl>, ApiError> {
     let row = api.get(&caller.user, &selector).await?;
     SandboxState::new(&row.sandbox, api.now()).must_live()?;

@@ -10,7 +10,7 @@ use modbox_control::Api;
 use modbox_sandbox::Deadline;
 
 use super::{caller::Member, state::refusal, wire::SandboxBody};
-use crate::{body::Checks, error::ApiError, path::Sandbox};
+use crate::{body::Checks, error::ApiError, path::IdOrName};
 
 /// A day at most; 0 is none.
 pub(super) const TTL_MINUTES: (u32, u32) = (0, 1440);
@@ -19,7 +19,7 @@ pub(super) const TTL_MINUTES: (u32, u32) = (0, 1440);
 pub(super) async fn set_ttl(
     State(api): State<Api>,
     Member(caller): Member,
-    Sandbox(selector): Sandbox,
+    IdOrName(selector): IdOrName,
     Path((_, minutes)): Path<(String, String)>,
 ) -> Result<Json<SandboxBody>, ApiError> {
     let mut checks = Checks::default();

@@ -7,14 +7,15 @@ use modbox_sandbox::{Sandbox, contract};
 use serde::Serialize;
 
 use super::state::SandboxState;
-use crate::moment::iso;
+use crate::{
+    moment::iso,
+    shown::{CPUS, image_or},
+};
 
 /// The snapshot that stands for the deployment's default image.
 pub(super) const DEFAULT_SNAPSHOT: &str = "daytona-small";
 /// The user that is told, since only the image knows its own.
 pub(super) const USER: &str = "root";
-/// Whole processors, since the vendor has no parts of them.
-pub(super) const CPU: u32 = contract::CPU_UNITS.div_ceil(1024);
 /// Whole GiB.
 pub(super) const MEMORY: u32 = modbox_control::DEFAULT_MEMORY_MB.div_ceil(1024);
 /// Whole GiB.
@@ -90,7 +91,7 @@ impl Item {
             public: false,
             network_block_all: false,
             target: api.deployment().region.clone(),
-            cpu: CPU,
+            cpu: CPUS,
             gpu: 0,
             memory: sandbox.spec.memory_mb.div_ceil(1024),
             disk: DISK,
@@ -114,10 +115,9 @@ impl Item {
     }
 }
 
-/// What it was made of: the image, or the name that stands for the default one.
+/// What it was made of.
 pub(super) fn snapshot<'a>(deployment: &Deployment, sandbox: &'a Sandbox) -> &'a str {
-    let image = &sandbox.spec.image;
-    if *image == deployment.default_image { DEFAULT_SNAPSHOT } else { image }
+    image_or(DEFAULT_SNAPSHOT, deployment, sandbox)
 }
 
 /// Where the SDKs find the toolbox of the sandbox, below its id.

@@ -36,7 +36,7 @@ pub(super) struct CreateRequest {
 
 /// A template's id, which the vendor takes as a number too.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "invalid type, expected a string or an integer")]
 enum TemplateId {
     Text(String),
     Number(u64),
@@ -59,7 +59,8 @@ pub(super) async fn create(
     Body(request): Body<CreateRequest>,
 ) -> Result<(StatusCode, Json<Answered<Created>>), ApiError> {
     let accepted = api.create(request.order(caller.user, api_url)?).await?;
-    let token = AgentToken::new(accepted.access_token, api.now());
+    // The same as at each refresh, also beside one that the caller has chosen.
+    let token = AgentToken::new(api.access_token(&accepted.row)?, api.now());
     let body = Created { sandbox: SandboxBody::new(&api, &accepted.row.sandbox)?, token };
     Ok((StatusCode::CREATED, Json(Answered { body, request_id })))
 }

@@ -9,8 +9,8 @@ use modbox_control::Api;
 use modbox_sandbox::contract;
 use serde::Serialize;
 
-use super::wire::{Answered, DEFAULT_TEMPLATE, List, vcpus};
-use crate::{auth::ApiKey, error::ApiError, query::Parameters, request_id::RequestId};
+use super::wire::{Answered, DEFAULT_TEMPLATE, List};
+use crate::{auth::ApiKey, error::ApiError, query::Parameters, request_id::RequestId, shown::CPUS};
 
 const CATEGORY: &str = "code-interpreter";
 
@@ -54,7 +54,7 @@ impl Template {
             category: CATEGORY,
             language: None,
             default_resources: Resources {
-                vcpu: vcpus(),
+                vcpu: CPUS,
                 memory_mb: modbox_control::DEFAULT_MEMORY_MB,
                 disk_gb: contract::DISK_GIB,
             },

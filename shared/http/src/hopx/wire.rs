@@ -1,10 +1,15 @@
 //! What goes over the wire (the vendor's data model, and seeds/003).
 
-use modbox_control::{Api, Deployment};
+use modbox_control::Api;
 use modbox_sandbox::{Sandbox, Status, Timestamp, contract};
 use serde::Serialize;
 
-use crate::{error::ApiError, moment::iso, request_id::RequestId};
+use crate::{
+    error::ApiError,
+    moment::iso,
+    request_id::RequestId,
+    shown::{CPUS, image_or},
+};
 
 /// The template that stands for the deployment's default image.
 pub(super) const DEFAULT_TEMPLATE: &str = "code-interpreter";
@@ -67,16 +72,11 @@ pub(super) struct List<T> {
     pub(super) request_id: RequestId,
 }
 
-/// Whole processors of a task, since the vendor has no parts of them.
-pub(super) fn vcpus() -> u32 {
-    contract::CPU_UNITS.div_ceil(1024)
-}
-
 impl SandboxBody {
     /// The sandbox, unless it is over.
     pub(super) fn new(api: &Api, sandbox: &Sandbox) -> Result<Self, ApiError> {
         let status = status(sandbox, api.now()).ok_or_else(ApiError::not_found)?;
-        let template = template_name(api.deployment(), sandbox);
+        let template = image_or(DEFAULT_TEMPLATE, api.deployment(), sandbox).to_owned();
         Ok(Self {
             id: sandbox.id.to_string(),
             object: "sandbox",
@@ -90,7 +90,7 @@ impl SandboxBody {
             direct_url: sandbox.spec.url.clone(),
             preview_url: sandbox.spec.url.clone(),
             resources: Resources {
-                vcpu: vcpus(),
+                vcpu: CPUS,
                 memory_mb: sandbox.spec.memory_mb,
                 disk_mb: contract::DISK_GIB * 1024,
             },
@@ -115,9 +115,4 @@ pub(super) fn status(sandbox: &Sandbox, now: Timestamp) -> Option<SandboxStatus>
 /// Whole seconds, as they were asked for.
 pub(super) fn timeout_seconds(sandbox: &Sandbox) -> Option<u64> {
     sandbox.timeout().map(|timeout| timeout.as_secs())
-}
-
-fn template_name(deployment: &Deployment, sandbox: &Sandbox) -> String {
-    let image = &sandbox.spec.image;
-    if *image == deployment.default_image { DEFAULT_TEMPLATE.to_owned() } else { image.clone() }
 }

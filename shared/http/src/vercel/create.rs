@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    member::{MUST_BE, Member, well_formed},
+    member::{Creator, MUST_BE, well_formed},
     refused::{NO_SOURCE, Promises, refuse},
     timeout::{DEFAULT, life},
     wire::{Whole, labels},
@@ -17,12 +17,14 @@ use super::{
 use crate::{
     body::{Body, Checks, integer},
     error::ApiError,
-    order::{MAX_IMAGE_CHARS, check_text, environment},
+    order::{MAX_IMAGE_CHARS, check_text, environment, too_large},
     origin::Origin,
 };
 
 /// The longest name of a sandbox (seeds/004).
 const MAX_NAME_CHARS: usize = 128;
+/// Words of the vendor's routes where a name would stand: a sandbox of such a name could not be asked for.
+const ROUTES: [&str; 3] = ["sessions", "snapshots", "drives"];
 /// The vendor's runtimes, and how its own images begin: all mean the deployment's default image.
 const RUNTIMES: [&str; 4] = ["node26", "node24", "node22", "python3.13"];
 const OWN_IMAGES: &str = "vercel/sandbox/";
@@ -47,6 +49,8 @@ pub(super) struct CreateRequest {
     source: Option<Value>,
     snapshot_expiration: Option<Value>,
     keep_last_snapshots: Option<Value>,
+    /// The same, as the page calls it (seeds/004).
+    snapshot_keep_last: Option<Value>,
     /// A wish, as the next: the answer says which region it is.
     #[expect(dead_code, reason = "its type is checked")]
     region: Option<String>,
@@ -57,14 +61,14 @@ pub(super) struct CreateRequest {
 /// Creates a sandbox and answers before it runs.
 pub(super) async fn create(
     State(api): State<Api>,
-    member: Member,
+    mut creator: Creator,
     Origin(api_url): Origin,
     Body(request): Body<CreateRequest>,
 ) -> Result<Json<Whole>, ApiError> {
     let project = request.project_id.clone();
-    let order = request.order(member.0.user.clone(), api_url)?;
+    let order = request.order(creator.caller.user.clone(), api_url)?;
     if let Some(project) = project {
-        member.check(&api, &project).await?;
+        creator.check(&api, &project).await?;
     }
     let accepted = api.create(order).await.map_err(|error| match error {
         Error::NameTaken { name } => ApiError::new(
@@ -72,6 +76,7 @@ pub(super) async fn create(
             "bad_request",
             format!("A sandbox with the name '{name}' already exists for this project."),
         ),
+        Error::EnvironmentTooLarge { .. } => too_large("env"),
         error => error.into(),
     })?;
     Ok(Json(Whole::new(&api, &accepted.row.sandbox)))
@@ -85,6 +90,13 @@ impl CreateRequest {
             checks.fault("projectId", MUST_BE, "length");
         }
         check_text(&mut checks, "name", self.name.as_deref(), MAX_NAME_CHARS);
+        if self.name.as_deref().is_some_and(|name| ROUTES.contains(&name)) {
+            checks.fault(
+                "name",
+                "must be none of sessions, snapshots and drives: those are routes",
+                "value_error",
+            );
+        }
         let name = self.name.map(Name::new).transpose();
         if let Err(error) = &name {
             checks.fault("name", error.to_string(), "value_error");
@@ -126,6 +138,7 @@ impl CreateRequest {
             resources: self.resources.as_ref(),
             snapshot_expiration: self.snapshot_expiration.as_ref(),
             keep_last_snapshots: self.keep_last_snapshots.as_ref(),
+            snapshot_keep_last: self.snapshot_keep_last.as_ref(),
         }
         .check(checks);
         refuse(checks, &[("source", self.source.as_ref(), NO_SOURCE)]);

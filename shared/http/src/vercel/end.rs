@@ -31,7 +31,7 @@ pub(super) async fn delete(
     TaskId(selector): TaskId,
 ) -> Result<Json<Deleted>, ApiError> {
     let ended = api.destroy(&caller.user, &selector).await?;
-    if !ended.dismissed_by_this {
+    if !ended.by_this {
         return Err(ApiError::not_found());
     }
     Ok(Json(Deleted { sandbox: SandboxBody::new(&api, &ended.row.sandbox) }))
@@ -43,7 +43,7 @@ pub(super) async fn stop(
     Member(caller): Member,
     ById(selector): ById,
 ) -> Result<Json<Stopped>, ApiError> {
-    let sandbox = api.stop(&caller.user, &selector).await?.row.sandbox;
+    let sandbox = api.stop(&caller.user, &selector).await?.sandbox;
     present(&sandbox)?;
     Ok(Json(Stopped { session: Session::new(&api, &sandbox), sandbox: SandboxBody::new(&api, &sandbox) }))
 }

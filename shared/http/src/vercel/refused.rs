@@ -38,6 +38,7 @@ pub(super) struct Promises<'a> {
     pub(super) resources: Option<&'a Value>,
     pub(super) snapshot_expiration: Option<&'a Value>,
     pub(super) keep_last_snapshots: Option<&'a Value>,
+    pub(super) snapshot_keep_last: Option<&'a Value>,
 }
 
 impl Promises<'_> {
@@ -59,6 +60,7 @@ impl Promises<'_> {
                 ("resources", self.resources, ONE_SIZE),
                 ("snapshotExpiration", self.snapshot_expiration, NO_DISK),
                 ("keepLastSnapshots", self.keep_last_snapshots, NO_DISK),
+                ("snapshotKeepLast", self.snapshot_keep_last, NO_DISK),
             ],
         );
     }

@@ -36,6 +36,8 @@ pub(super) struct UpdateRequest {
     resources: Option<Value>,
     snapshot_expiration: Option<Value>,
     keep_last_snapshots: Option<Value>,
+    /// The same, as the page calls it (seeds/004).
+    snapshot_keep_last: Option<Value>,
     current_snapshot_id: Option<Value>,
     /// A wish, as the next: the answer says which region it is.
     #[expect(dead_code, reason = "its type is checked")]
@@ -50,7 +52,7 @@ pub(super) struct Updated {
     routes: [(); 0],
 }
 
-/// Changes the timeout and the tags.
+/// Changes the tags and the timeout. Where the timeout is refused, the tags may be changed.
 ///
 /// The timeout counts from the creation. With the vendor it is a plan for runs to come: a client that wants the one under way to
 /// be longer extends that too, by as much, before or after. So while it runs, it becomes shorter by this and never longer.
@@ -66,14 +68,15 @@ pub(super) async fn update(
     checks.done()?;
     let (timeout, mut selector) = (life(request.timeout)?, selector);
     let mut sandbox = None;
+    // Before the timeout, which may be over: then nothing could be labelled any more.
+    if let Some(labels) = labels {
+        let labelled = api.label(&caller.user, &selector, labels).await.map_err(unchanged)?.sandbox;
+        selector = Selector::Id(labelled.id);
+        sandbox = Some(labelled);
+    }
     if let Some(timeout) = timeout {
         let planned = api.extend(&caller.user, &selector, Deadline::Planned(timeout)).await;
-        let planned = planned.map_err(unchanged)?.sandbox;
-        selector = Selector::Id(planned.id);
-        sandbox = Some(planned);
-    }
-    if let Some(labels) = labels {
-        sandbox = Some(api.label(&caller.user, &selector, labels).await.map_err(unchanged)?.sandbox);
+        sandbox = Some(planned.map_err(unchanged)?.sandbox);
     }
     let sandbox = match sandbox {
         Some(sandbox) => sandbox,
@@ -95,6 +98,7 @@ impl UpdateRequest {
             resources: self.resources.as_ref(),
             snapshot_expiration: self.snapshot_expiration.as_ref(),
             keep_last_snapshots: self.keep_last_snapshots.as_ref(),
+            snapshot_keep_last: self.snapshot_keep_last.as_ref(),
         }
         .check(checks);
         if self.env.as_ref().is_some_and(|env| !env.is_empty()) {

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use modbox_control::Api;
-use modbox_sandbox::{EndReason, Labels, Sandbox, State, Status, Timestamp, contract};
+use modbox_sandbox::{EndReason, Labels, Sandbox, State, Status, Timestamp};
 use serde::Serialize;
 
-use crate::{body::Checks, error::ApiError};
+use crate::{body::Checks, error::ApiError, shown::CPUS};
 
 /// The most tags that a sandbox may have.
 const MAX_TAGS: usize = 5;
@@ -112,7 +112,7 @@ impl SandboxBody {
             status_updated_at: status_updated_at(sandbox, now).millis(),
             persistent: false,
             region: api.deployment().region.clone(),
-            vcpus: vcpus(),
+            vcpus: CPUS,
             memory: sandbox.spec.memory_mb,
             image: sandbox.spec.image.clone(),
             timeout: timeout(sandbox).map(millis),
@@ -137,7 +137,7 @@ impl Session {
             source_sandbox_name: sandbox.name.to_string(),
             status,
             region: api.deployment().region.clone(),
-            vcpus: vcpus(),
+            vcpus: CPUS,
             memory: sandbox.spec.memory_mb,
             timeout: millis(timeout(sandbox).unwrap_or(FOREVER)),
             network_policy: NetworkPolicy { mode: "allow-all" },
@@ -208,11 +208,6 @@ fn session_status(sandbox: &Sandbox, now: Timestamp) -> SessionStatus {
 /// How long after its creation it is to end.
 fn timeout(sandbox: &Sandbox) -> Option<Duration> {
     sandbox.expires_at.map(|at| at.since(sandbox.created_at))
-}
-
-/// Whole processors of a task, since the vendor has no parts of them.
-fn vcpus() -> u32 {
-    contract::CPU_UNITS.div_ceil(1024)
 }
 
 fn millis(time: Duration) -> u64 {
