@@ -7,10 +7,12 @@ use modbox_local::ecs::StartError;
 use modbox_tests::{Answer, Client, OnStop, Script, Start, World};
 use serde_json::{Value, json};
 
-const SANDBOX: &str = "/daytona/sandbox";
+use super::{calls_of, deletes_at_once};
+
+pub(super) const SANDBOX: &str = "/daytona/sandbox";
 const NO_DISK: &str = "do not keep their disk";
 
-fn at(sandbox: &str, rest: &str) -> String {
+pub(super) fn at(sandbox: &str, rest: &str) -> String {
     format!("{SANDBOX}/{sandbox}{rest}")
 }
 
@@ -18,7 +20,7 @@ async fn create(client: &Client, body: Value) -> Value {
     client.post(SANDBOX, body).await.expect(200)
 }
 
-async fn created(client: &Client, body: Value) -> String {
+pub(super) async fn created(client: &Client, body: Value) -> String {
     create(client, body).await["id"].as_str().unwrap().to_owned()
 }
 
@@ -28,7 +30,7 @@ async fn post(client: &Client, path: &str) -> Answer {
 
 /// The message of a refusal, whose body has the five fields of the vendor's, and no other.
 #[track_caller]
-fn refusal(answer: &Answer, status: u16) -> String {
+pub(super) fn refusal(answer: &Answer, status: u16) -> String {
     let body = answer.expect(status);
     assert_eq!(body.as_object().unwrap().len(), 5, "{body}");
     assert_eq!(
@@ -93,7 +95,7 @@ const MORE: [Field; 12] = [
 
 /// Holds a sandbox against the schema: these fields of these types and no other, but for `without`.
 #[track_caller]
-fn is_sandbox(body: &Value, without: &[&str]) {
+pub(super) fn is_sandbox(body: &Value, without: &[&str]) {
     let fields = SEED.iter().chain(&MORE).filter(|(name, _)| !without.contains(name));
     let fields: Vec<_> = fields.collect();
     for (name, is_right) in &fields {
@@ -167,7 +169,7 @@ async fn of_two_deletes_at_once_one_deletes() {
     let id = created(&ann, json!({})).await;
     world.settle().await;
     let path = at(&id, "");
-    let answers = futures::future::join_all((0..6).map(|_| ann.delete(&path))).await;
+    let answers = deletes_at_once(&ann, &path).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 404 | 409)));
 }
@@ -474,133 +476,6 @@ async fn what_is_unknown_or_as_it_is_anyway_is_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_is_read_page_after_page() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let mut made = Vec::new();
-    for _ in 0..5 {
-        made.insert(0, created(&ann, json!({"ttlMinutes": 5})).await);
-        world.pass(Duration::from_millis(3)).await;
-    }
-    ann.delete(&at(&created(&ann, json!({})).await, "")).await.expect(200);
-    world.user("bob").await.create(json!({})).await;
-    let (mut read, mut path, mut pages) = (Vec::new(), format!("{SANDBOX}?limit=2"), 0);
-    loop {
-        let page = ann.get(&path).await.expect(200);
-        assert_eq!(page.as_object().unwrap().len(), 2, "{page}");
-        for sandbox in page["items"].as_array().unwrap() {
-            is_sandbox(sandbox, &["errorReason", "env", "kvm"]);
-            read.push(sandbox["id"].as_str().unwrap().to_owned());
-        }
-        pages += 1;
-        let Some(cursor) = page["nextCursor"].as_str() else { break };
-        path = format!("{SANDBOX}?limit=2&cursor={cursor}");
-    }
-    assert_eq!((read, pages), (made, 3));
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_filter_excludes_and_lets_pass() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let old = created(&ann, json!({"name": "Old", "labels": {"a": "1", "b": "2"}})).await;
-    world.settle().await;
-    world.pass(Duration::from_secs(10)).await;
-    let between = ann.get(&at(&old, "")).await.expect(200)["createdAt"].as_str().unwrap().to_owned();
-    let new = created(&ann, json!({"name": "newer", "labels": {"a": "1"}, "snapshot": "debian:12"})).await;
-    let (both, only_old, only_new, none) = (vec![&new, &old], vec![&old], vec![&new], vec![]);
-    for (query, expected) in [
-        ("states=started".to_owned(), &only_old),
-        ("states=creating".to_owned(), &only_new),
-        ("states=creating&states=started".to_owned(), &both),
-        ("states=stopped&states=archived".to_owned(), &none),
-        ("states=destroyed".to_owned(), &none),
-        ("name=ol".to_owned(), &only_old),
-        ("name=NEW".to_owned(), &only_new),
-        ("name=er".to_owned(), &none),
-        (format!("id={}", &old[..8].to_uppercase()), &only_old),
-        ("labels=%7B%22a%22:%221%22%7D".to_owned(), &both),
-        ("labels=%7B%22a%22:%221%22,%22b%22:%222%22%7D".to_owned(), &only_old),
-        ("labels=%7B%22a%22:%222%22%7D".to_owned(), &none),
-        ("labels=%7B%7D".to_owned(), &both),
-        ("snapshots=debian:12".to_owned(), &only_new),
-        ("snapshots=daytona-small&snapshots=x".to_owned(), &only_old),
-        ("regionIds=us-east-1".to_owned(), &both),
-        ("regionIds=eu".to_owned(), &none),
-        (format!("createdAtAfter={between}"), &only_new),
-        (format!("createdAtBefore={between}"), &none),
-        ("createdAtBefore=2199-01-01T00:00:00Z".to_owned(), &both),
-        ("sort=createdAt&order=desc&includeWarm=false&includeErroredDeleted=false".to_owned(), &both),
-        ("states=started&name=new".to_owned(), &none),
-        ("somethingElse=1".to_owned(), &both),
-    ] {
-        let listed = ann.get(&format!("{SANDBOX}?{query}")).await.expect(200);
-        let ids: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
-        assert_eq!(json!(ids), json!(expected), "{query}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_over_is_listed_only_where_it_is_asked_for() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    let destroyed = created(&ann, json!({})).await;
-    world.settle().await;
-    ann.delete(&at(&destroyed, "")).await.expect(200);
-    world.settle().await;
-    let destroying = created(&ann, json!({})).await;
-    world.settle().await;
-    let lives = created(&ann, json!({})).await;
-    ann.delete(&at(&destroying, "")).await.expect(200);
-    for (query, expected) in [
-        ("", vec![&lives]),
-        ("?states=destroying", vec![&destroying]),
-        ("?states=destroyed", vec![&destroyed]),
-        ("?states=destroyed&states=creating", vec![&lives, &destroyed]),
-        ("?states=error", vec![]),
-    ] {
-        let listed = ann.get(&format!("{SANDBOX}{query}")).await.expect(200);
-        let ids: Vec<_> = listed["items"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
-        assert_eq!(json!(ids), json!(expected), "{query}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_filter_that_is_not_supported_is_a_bad_request() {
-    let world = World::start().await;
-    let ann = world.user("ann").await;
-    for query in [
-        "limit=0",
-        "limit=201",
-        "limit=x",
-        "limit=1&limit=2",
-        "cursor=nonsense",
-        "states=asleep",
-        "states=started&states=asleep",
-        "labels=nonsense",
-        "labels=%5B%5D",
-        "labels=%7B%22a%22:1%7D",
-        "createdAtAfter=yesterday",
-        "sort=name",
-        "order=asc",
-        "includeWarm=true",
-        "includeErroredDeleted=true",
-        "sandboxClasses=container",
-        "minCpu=1",
-        "maxMemoryGiB=1",
-        "minDiskGiB=1",
-        "maxGpu=1",
-        "isPublic=false",
-        "isRecoverable=true",
-        "lastEventAfter=2026-01-01T00:00:00Z",
-        "autoDestroyAtBefore=2026-01-01T00:00:00Z",
-    ] {
-        let why = refusal(&ann.get(&format!("{SANDBOX}?{query}")).await, 400);
-        assert!(why.starts_with(query.split('=').next().unwrap()), "{query}: {why}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_toolbox_and_activity_are_of_what_lives() {
     let world = World::start().await;
     let ann = world.user("ann").await;
@@ -638,12 +513,6 @@ async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
     let ids = [native.expect(201)["sandbox_id"].clone(), door.expect(200)["id"].clone()];
     let [native, door] = ids.each_ref().map(|id| id.as_str().unwrap());
     world.settle().await;
-    let calls = async |method: Method, path: &str, body: Value| {
-        let request = ann.request(method, path).json(&body);
-        let (answer, calls) = world.counting("api", request.send()).await;
-        assert!(answer.status.is_success(), "{path}: {}", answer.text());
-        calls
-    };
     let native_get = (Method::GET, format!("/sandboxes/{native}"));
     let native_extend = (Method::POST, format!("/sandboxes/{native}/extend"));
     for (theirs, ours, body) in [
@@ -654,7 +523,7 @@ async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
         ((Method::POST, at(door, "/ttl/5")), native_extend, json!({"ttl_seconds": 60})),
         ((Method::DELETE, at(door, "")), (Method::DELETE, format!("/sandboxes/{native}")), json!({})),
     ] {
-        let expected = calls(ours.0, &ours.1, body.clone()).await;
-        assert_eq!(calls(theirs.0, &theirs.1, body).await, expected, "{}", theirs.1);
+        let expected = calls_of(&world, &ann, (ours.0, &ours.1), &body).await;
+        assert_eq!(calls_of(&world, &ann, (theirs.0, &theirs.1), &body).await, expected, "{}", theirs.1);
     }
 }

@@ -6,6 +6,8 @@ use axum::http::Method;
 use modbox_tests::{Answer, Client, OnStop, Script, World};
 use serde_json::{Value, json};
 
+use super::{calls_of, deletes_at_once};
+
 const SANDBOXES: &str = "/hopx/v1/sandboxes";
 
 fn at(id: &str, rest: &str) -> String {
@@ -165,7 +167,7 @@ async fn of_two_deletes_at_once_one_finds_it() {
     let id = created(&ann, json!({})).await;
     world.settle().await;
     let path = at(&id, "");
-    let answers = futures::future::join_all((0..6).map(|_| ann.delete(&path))).await;
+    let answers = deletes_at_once(&ann, &path).await;
     let found = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(found, 1);
     assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 404)));
@@ -453,12 +455,6 @@ async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
     let ids = [native.expect(201)["sandbox_id"].clone(), door.expect(201)["id"].clone()];
     let [native, door] = ids.each_ref().map(|id| id.as_str().unwrap());
     world.settle().await;
-    let calls = async |method: Method, path: &str, body: Value| {
-        let request = ann.request(method, path).json(&body);
-        let (answer, calls) = world.counting("api", request.send()).await;
-        assert!(answer.status.is_success(), "{path}: {}", answer.text());
-        calls
-    };
     for (theirs, ours, body) in [
         ((Method::GET, at(door, "")), (Method::GET, format!("/sandboxes/{native}")), json!({})),
         ((Method::GET, SANDBOXES.to_owned()), (Method::GET, "/sandboxes?limit=100".to_owned()), json!({})),
@@ -469,8 +465,8 @@ async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
         ),
         ((Method::DELETE, at(door, "")), (Method::DELETE, format!("/sandboxes/{native}")), json!({})),
     ] {
-        let expected = calls(ours.0, &ours.1, body.clone()).await;
-        assert_eq!(calls(theirs.0, &theirs.1, body).await, expected, "{}", theirs.1);
+        let expected = calls_of(&world, &ann, (ours.0, &ours.1), &body).await;
+        assert_eq!(calls_of(&world, &ann, (theirs.0, &theirs.1), &body).await, expected, "{}", theirs.1);
     }
 }
 

@@ -1,16 +1,18 @@
 //! The doors beside the Modbox API: other services' lifecycle calls, on the same sandboxes.
 
 mod daytona;
+mod daytona_list;
 mod every;
 mod hopx;
 mod vercel;
 mod vercel_list;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::Method;
-use modbox_tests::{Answer, Client};
-use serde_json::json;
+use futures::future::join_all;
+use modbox_tests::{Answer, Client, World};
+use serde_json::{Value, json};
 
 /// A door: below which path it is, and its router's own lines, so that no route is missed.
 pub(crate) struct Door {
@@ -76,4 +78,21 @@ impl Route {
         let request = client.request(method, &path);
         if self.method == "GET" { request.send().await } else { request.json(&json!({})).send().await }
     }
+}
+
+/// How often which operation is called for a request, which is granted.
+async fn calls_of(
+    world: &World,
+    client: &Client,
+    (method, path): (Method, &str),
+    body: &Value,
+) -> BTreeMap<String, u64> {
+    let request = client.request(method, path).json(body);
+    let (answer, calls) = world.counting("api", request.send()).await;
+    assert!(answer.status.is_success(), "{path}: {}", answer.text());
+    calls
+}
+
+async fn deletes_at_once(client: &Client, path: &str) -> Vec<Answer> {
+    join_all((0..6).map(|_| client.delete(path))).await
 }

@@ -6,6 +6,8 @@ use axum::http::Method;
 use modbox_tests::{Answer, Client, Script, World};
 use serde_json::{Value, json};
 
+use super::{calls_of, deletes_at_once};
+
 pub(super) const SANDBOXES: &str = "/vercel/api/v2/sandboxes";
 const MINUTES_5: u64 = 300_000;
 
@@ -251,7 +253,7 @@ async fn of_two_deletes_at_once_one_finds_it() {
             ann.post(&session(&id, "/stop"), json!({})).await.expect(200);
         }
         let path = at(&name, "");
-        let answers = futures::future::join_all((0..6).map(|_| ann.delete(&path))).await;
+        let answers = deletes_at_once(&ann, &path).await;
         let found = answers.iter().filter(|answer| answer.status == 200).count();
         assert_eq!(found, 1, "stopped: {stopped}");
         assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 404)));
@@ -311,6 +313,21 @@ async fn an_extension_is_added_and_a_plan_counts_from_the_creation() {
     assert_eq!(row.expires_at, Some(row.created_at + Duration::from_secs(20)));
     world.pass(Duration::from_secs(10)).await;
     assert_eq!(ann.get(&at(&name, "")).await.expect(200)["session"]["status"], "stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_extensions_at_once_that_are_too_long_together_one_is_refused() {
+    let world = World::start().await;
+    let ann = world.user("ann").await;
+    let (_, id) = made(&ann, json!({"timeout": 3 * 3_600_000})).await;
+    world.settle().await;
+    let hours_20 = 20 * 3_600_000;
+    let (one, other) = futures::join!(extend(&ann, &id, hours_20), extend(&ann, &id, hours_20));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400], "{} {}", one.text(), other.text());
+    let row = world.row(&id).await.sandbox;
+    assert_eq!(row.expires_at, Some(row.created_at + Duration::from_secs(23 * 3600)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -552,12 +569,6 @@ async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
     let id = answer.expect(200)["session"]["id"].as_str().unwrap().to_owned();
     let other = ann.create(json!({"task_id": "other"})).await;
     world.settle().await;
-    let calls = async |method: Method, path: &str, body: Value| {
-        let request = ann.request(method, path).json(&body);
-        let (answer, calls) = world.counting("api", request.send()).await;
-        assert!(answer.status.is_success(), "{path}: {}", answer.text());
-        calls
-    };
     let ttl = json!({"timeout": 60_000, "duration": 60_000, "ttl_seconds": 60});
     for (theirs, ours, body) in [
         ((Method::GET, at("door", "?teamId=t")), (Method::GET, "/sandboxes/native"), json!({})),
@@ -571,10 +582,11 @@ async fn it_calls_the_table_as_often_as_the_modbox_api_does() {
         ),
         ((Method::POST, session(&id, "/stop")), (Method::DELETE, &*format!("/sandboxes/{other}")), json!({})),
     ] {
-        let expected = calls(ours.0, ours.1, body.clone()).await;
-        assert_eq!(calls(theirs.0, &theirs.1, body).await, expected, "{}", theirs.1);
+        let expected = calls_of(&world, &ann, (ours.0, ours.1), &body).await;
+        assert_eq!(calls_of(&world, &ann, (theirs.0, &theirs.1), &body).await, expected, "{}", theirs.1);
     }
     made(&ann, json!({"name": "door"})).await;
-    let expected = calls(Method::DELETE, "/sandboxes/native", json!({})).await;
-    assert_eq!(calls(Method::DELETE, &at("door", ""), json!({})).await, expected);
+    let delete = async |path: &str| calls_of(&world, &ann, (Method::DELETE, path), &json!({})).await;
+    let expected = delete("/sandboxes/native").await;
+    assert_eq!(delete(&at("door", "")).await, expected);
 }

@@ -25,28 +25,13 @@ pub(crate) fn sandbox_id(launch: &Launch) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::collections::BTreeMap;
 
     use super::*;
-    use crate::ecs::Container;
 
     fn launch(url: &str) -> Launch {
-        let main = Container {
-            name: contract::MAIN.to_owned(),
-            image: "modbox/sandbox".to_owned(),
-            entry_point: Vec::new(),
-            command: Vec::new(),
-            environment: BTreeMap::from([(contract::SANDBOX_URL.to_owned(), url.to_owned())]),
-            essential: true,
-            stop_timeout: Duration::from_secs(2),
-        };
-        Launch {
-            task_arn: "arn:aws:ecs:us-east-1:000000000000:task/modbox/1".to_owned(),
-            group: "incarnation:1".to_owned(),
-            containers: vec![main],
-            cpu: None,
-            memory: None,
-        }
+        let environment = BTreeMap::from([(contract::SANDBOX_URL.to_owned(), url.to_owned())]);
+        Launch::of_main("modbox/sandbox", environment)
     }
 
     #[test]

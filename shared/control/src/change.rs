@@ -3,7 +3,8 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use modbox_aws::table::{Committed, Row, Table};
-use modbox_sandbox::{Clock, Effect, Event, Ids, Refusal, SandboxId, Timestamp, apply};
+use modbox_sandbox::{Clock, Effect, Event, Ids, Refusal, Sandbox, SandboxId, Timestamp, apply};
+use tokio::time::timeout;
 
 use crate::Error;
 
@@ -64,15 +65,32 @@ impl Control {
     }
 
     /// Applies the event to the row and commits; if another write came first, to what that one left.
-    pub(crate) async fn change(&self, mut row: Row, event: &Event) -> Result<Changed, Error> {
+    pub(crate) async fn change(&self, row: Row, event: &Event) -> Result<Changed, Error> {
+        self.change_within(row, event, |_, _| Ok(None)).await
+    }
+
+    /// The same for an event that may be refused, or has to be written in time, as `within` says of each row that it meets.
+    pub(crate) async fn change_within(
+        &self,
+        mut row: Row,
+        event: &Event,
+        within: impl Fn(&Sandbox, Timestamp) -> Result<Option<Duration>, Error>,
+    ) -> Result<Changed, Error> {
         let mut write = self.write_id();
         for attempt in 0..TRIES {
             // Anew in each try: what was in time before a conflict may be late after it.
-            let change = apply(&row.sandbox, event.clone(), self.now())?;
+            let now = self.now();
+            let within = within(&row.sandbox, now)?;
+            let change = apply(&row.sandbox, event.clone(), now)?;
             if change.sandbox == row.sandbox {
                 return Ok(Changed { row, by_this: false, effects: change.effects });
             }
-            match self.table.commit(&row, change.sandbox, &write).await {
+            let commit = self.table.commit(&row, change.sandbox, &write);
+            let committed = match within {
+                Some(within) => timeout(within, commit).await.map_err(|_| Error::TooLate)?,
+                None => commit.await,
+            };
+            match committed {
                 Ok(Committed::Done(after)) => {
                     log(&row, &after, &change.effects);
                     return Ok(Changed { row: after, by_this: true, effects: change.effects });

@@ -1,13 +1,14 @@
 //! Extend: a new deadline, over row and name in one transaction.
 
+use std::time::Duration;
+
 use modbox_aws::table::Row;
-use modbox_sandbox::{CLOSING, Deadline, Event, Timestamp, UserId};
-use tokio::time::timeout;
+use modbox_sandbox::{CLOSING, Deadline, Event, Sandbox, Timestamp, UserId};
 
 use crate::{Api, Error, Selector};
 
 /// No sandbox is given more time than this at once.
-pub const MAX_TTL: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+pub const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Api {
     /// Moves the deadline, later or earlier. A sandbox that is over is refused, and so is an extension in the last
@@ -18,19 +19,20 @@ impl Api {
     /// of the end, or in vain: whoever is told of an end has it written first ([`Api::get`]).
     pub async fn extend(&self, owner: &UserId, selector: &Selector, to: Deadline) -> Result<Row, Error> {
         let row = self.get(owner, selector).await?;
-        let now = self.control.now();
-        if let (Deadline::Later(time), Some(at)) = (to, row.sandbox.expires_at)
-            && (at + time).since(now) > MAX_TTL
-        {
-            return Err(Error::TooLong);
-        }
-        let closes_in = row.sandbox.expires_at.map(|at: Timestamp| (at - CLOSING).since(now));
-        let event = Event::Extend { to };
-        let change = self.control.change(row, &event);
-        let changed = match closes_in.filter(|left| !left.is_zero()) {
-            Some(left) => timeout(left, change).await.map_err(|_| Error::TooLate)?,
-            None => change.await,
-        };
-        Ok(changed?.row)
+        let in_time = |sandbox: &Sandbox, now| in_time(sandbox, to, now);
+        Ok(self.control.change_within(row, &Event::Extend { to }, in_time).await?.row)
     }
+}
+
+/// Within which time the deadline can be moved to there, if there is one; a longer life than any may have is refused.
+fn in_time(sandbox: &Sandbox, to: Deadline, now: Timestamp) -> Result<Option<Duration>, Error> {
+    let Some(at) = sandbox.expires_at else { return Ok(None) };
+    if let Deadline::Later(time) = to
+        && (at + time).since(now) > MAX_TTL
+    {
+        return Err(Error::TooLong);
+    }
+    let left = (at - CLOSING).since(now);
+    // In the last moments the deadline can still come nearer.
+    Ok(Some(left).filter(|left| !left.is_zero()))
 }

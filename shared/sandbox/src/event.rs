@@ -40,8 +40,6 @@ pub enum Deadline {
     In(Duration),
     /// So long after the one there is; where there is none, none.
     Later(Duration),
-    /// So long after the creation.
-    Life(Duration),
     /// So long after the creation, unless it runs and that is later: a plan that is made again shortens what runs, and never
     /// lengthens it.
     Planned(Duration),

@@ -75,6 +75,8 @@ pub fn apply(sandbox: &Sandbox, event: Event, now: Timestamp) -> Result<Change, 
     let mut next = expire(sandbox, now);
     let mut changed = next.state != sandbox.state;
     let mut effects = Vec::new();
+    // By when it is looked at in any case: what its owner writes says nothing of how its task fares.
+    let mut look_by = None;
     match step(&next, &event, now) {
         Ok(Step::Keep) => {}
         Ok(Step::Touch) => changed = true,
@@ -86,10 +88,12 @@ pub fn apply(sandbox: &Sandbox, event: Event, now: Timestamp) -> Result<Change, 
             changed = true;
             next.expires_at = at;
             next.extended_at = Some(now);
+            look_by = sandbox.look_at;
         }
         Ok(Step::Labels(labels)) => {
             changed |= labels != next.labels;
             next.labels = labels;
+            look_by = sandbox.look_at;
         }
         Ok(Step::StopOther(arn)) => effects.push(Effect::Stop(arn)),
         Err(Misfit) => {
@@ -99,7 +103,7 @@ pub fn apply(sandbox: &Sandbox, event: Event, now: Timestamp) -> Result<Change, 
     if changed {
         next.version += 1;
         next.updated_at = now;
-        next.look_at = look_at(&next, now);
+        next.look_at = look_at(&next, now).map(|at| look_by.map_or(at, |by| by.min(at)));
         effects.extend(follow(sandbox, &next));
     }
     Ok(Change { sandbox: next, effects })
@@ -238,7 +242,6 @@ fn extend(sandbox: &Sandbox, to: Deadline, now: Timestamp) -> Result<Step, Misfi
     let after = match to {
         Deadline::In(time) => Some(now + time),
         Deadline::Later(time) => before.map(|at| at + time),
-        Deadline::Life(time) => Some(life(time)),
         Deadline::Planned(time) => match (&sandbox.state, before) {
             (State::Running(_), Some(before)) => Some(life(time).min(before)),
             _ => Some(life(time)),

@@ -233,7 +233,6 @@ fn any_deadline() -> impl Strategy<Value = Deadline> {
     prop_oneof![
         time().prop_map(Deadline::In),
         time().prop_map(Deadline::Later),
-        time().prop_map(Deadline::Life),
         time().prop_map(Deadline::Planned),
         Just(Deadline::Never),
     ]
@@ -248,10 +247,9 @@ fn a_deadline_moves_as_it_is_asked_for() {
         (None, Deadline::In(seconds(30)), Some(40)),
         (Some(100), Deadline::Later(seconds(30)), Some(130)),
         (None, Deadline::Later(seconds(30)), None),
-        (Some(100), Deadline::Life(seconds(30)), Some(30)),
-        (Some(100), Deadline::Life(seconds(5)), Some(10)),
-        (None, Deadline::Life(seconds(500)), Some(500)),
         (Some(100), Deadline::Planned(seconds(30)), Some(30)),
+        (Some(100), Deadline::Planned(seconds(5)), Some(10)),
+        (None, Deadline::Planned(seconds(500)), Some(500)),
         (Some(100), Deadline::Planned(seconds(500)), Some(500)),
         (Some(100), Deadline::Never, None),
     ] {
@@ -278,14 +276,33 @@ fn a_plan_shortens_what_runs_and_never_lengthens_it() {
 fn a_deadline_that_is_near_moves_no_further_away() {
     let closing = at(100) - CLOSING;
     let moved = |to, now| apply(&fresh(Some(100)), Event::Extend { to }, now).map(|change| change.sandbox);
-    for to in
-        [Deadline::In(CLOSING * 2), Deadline::Later(CLOSING), Deadline::Life(CLOSING * 100), Deadline::Never]
-    {
+    for to in [
+        Deadline::In(CLOSING * 2),
+        Deadline::Later(CLOSING),
+        Deadline::Planned(CLOSING * 100),
+        Deadline::Never,
+    ] {
         assert!(moved(to, closing).is_ok(), "{to:?}");
         assert!(moved(to, closing + Duration::from_millis(1)).is_err(), "{to:?}");
     }
     let sooner = moved(Deadline::In(Duration::from_secs(1)), at(98)).unwrap();
     assert_eq!(sooner.expires_at, Some(at(99)));
+}
+
+#[test]
+fn whatever_its_owner_writes_it_is_looked_at_when_it_was_to_be() {
+    let mut sandbox = after(&fresh(None), seen(1, TaskPhase::Ready), at(1)).sandbox;
+    let look_at = sandbox.look_at.unwrap();
+    for second in 2..600 {
+        let event = match second % 2 {
+            0 => Event::Extend { to: Deadline::In(Duration::from_secs(10_000)) },
+            _ => Event::Label { labels: Labels::new([("n".to_owned(), second.to_string())].into()).unwrap() },
+        };
+        sandbox = after(&sandbox, event, at(second)).sandbox;
+        assert_eq!(sandbox.look_at, Some(look_at), "after {second} s");
+    }
+    // Once ECS was asked, it is to be looked at later.
+    assert!(after(&sandbox, Event::Tick, look_at).sandbox.look_at.unwrap() > look_at);
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Rows {
             return *known;
         }
         let before = self.get(row).clone();
-        let applied = match apply(&before, event(happening), at(now)) {
+        let applied = match apply(&before, event(happening, now), at(now)) {
             Err(_) => Applied::Refused,
             Ok(change) => {
                 let stop = change.effects.contains(&Effect::Stop(task_arn()));
@@ -191,13 +191,15 @@ fn finish(sandbox: &mut Sandbox, destroyed: Destroyed) {
     };
 }
 
-fn event(happening: Happening) -> Event {
+fn event(happening: Happening, now: Second) -> Event {
     let by = UserId::new("ann");
     let seen = |version, phase| Event::TaskSeen(TaskSeen { incarnation: 1, arn: task_arn(), version, phase });
     match happening {
         Happening::Destroy => Event::Destroy { by },
         Happening::Kill => Event::Kill { by },
-        Happening::Extend(until) => Event::Extend { to: Deadline::Life(Duration::from_secs(until.into())) },
+        Happening::Extend(until) => {
+            Event::Extend { to: Deadline::In(Duration::from_secs(until.saturating_sub(now).into())) }
+        }
         Happening::Adopted => seen(0, TaskPhase::Starting),
         Happening::Seen(phase) => {
             let word = match phase {

@@ -51,6 +51,29 @@ pub struct Launch {
     pub memory: Option<String>,
 }
 
+#[cfg(test)]
+impl Launch {
+    /// Of a task that has one container.
+    pub(crate) fn of_main(image: &str, environment: BTreeMap<String, String>) -> Self {
+        let main = Container {
+            name: modbox_sandbox::contract::MAIN.to_owned(),
+            image: image.to_owned(),
+            entry_point: Vec::new(),
+            command: Vec::new(),
+            environment,
+            essential: true,
+            stop_timeout: Duration::from_secs(2),
+        };
+        Self {
+            task_arn: "arn:aws:ecs:us-east-1:000000000000:task/modbox/1".to_owned(),
+            group: "incarnation:1".to_owned(),
+            containers: vec![main],
+            cpu: None,
+            memory: None,
+        }
+    }
+}
+
 impl Launch {
     /// The last part of the ARN: 32 hexadecimal digits.
     pub fn task_id(&self) -> &str {

@@ -91,27 +91,12 @@ fn environment(container: &Container, address: Ipv4Addr) -> Variables {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::collections::BTreeMap;
 
     use super::*;
 
     fn launch(image: &str) -> Launch {
-        let main = Container {
-            name: contract::MAIN.to_owned(),
-            image: image.to_owned(),
-            entry_point: Vec::new(),
-            command: Vec::new(),
-            environment: BTreeMap::new(),
-            essential: true,
-            stop_timeout: Duration::from_secs(2),
-        };
-        Launch {
-            task_arn: "arn:aws:ecs:us-east-1:000000000000:task/modbox/1".to_owned(),
-            group: "incarnation:1".to_owned(),
-            containers: vec![main],
-            cpu: None,
-            memory: None,
-        }
+        Launch::of_main(image, BTreeMap::new())
     }
 
     #[test]

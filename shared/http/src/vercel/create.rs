@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     member::{MUST_BE, Member, well_formed},
-    refused::{NO_DISK, NO_DRIVES, NO_PORTS, NO_SOURCE, ONE_SIZE, OPEN_NETWORK, check_network, refuse},
+    refused::{NO_SOURCE, Promises, refuse},
     timeout::{DEFAULT, life},
     wire::{Whole, labels},
 };
@@ -117,25 +117,17 @@ impl CreateRequest {
 
     /// What would be promised and not kept.
     fn check_promises(&self, checks: &mut Checks) {
-        if self.persistent == Some(true) {
-            checks.fault("persistent", NO_DISK, "value_error");
+        Promises {
+            persistent: self.persistent,
+            ports: self.ports.as_ref(),
+            mounts: self.mounts.as_ref(),
+            network_policy: self.network_policy.as_ref(),
+            network_id: self.network_id.as_ref(),
+            resources: self.resources.as_ref(),
+            snapshot_expiration: self.snapshot_expiration.as_ref(),
+            keep_last_snapshots: self.keep_last_snapshots.as_ref(),
         }
-        if self.ports.as_ref().is_some_and(|ports| !ports.is_empty()) {
-            checks.fault("ports", NO_PORTS, "value_error");
-        }
-        if self.mounts.as_ref().is_some_and(|mounts| !mounts.is_empty()) {
-            checks.fault("mounts", NO_DRIVES, "value_error");
-        }
-        check_network(checks, self.network_policy.as_ref());
-        refuse(
-            checks,
-            &[
-                ("networkId", self.network_id.as_ref(), OPEN_NETWORK),
-                ("resources", self.resources.as_ref(), ONE_SIZE),
-                ("source", self.source.as_ref(), NO_SOURCE),
-                ("snapshotExpiration", self.snapshot_expiration.as_ref(), NO_DISK),
-                ("keepLastSnapshots", self.keep_last_snapshots.as_ref(), NO_DISK),
-            ],
-        );
+        .check(checks);
+        refuse(checks, &[("source", self.source.as_ref(), NO_SOURCE)]);
     }
 }

@@ -17,8 +17,9 @@ fn fresh() -> Sandbox {
         api_url: "http://127.0.0.1:3000".to_owned(),
         client_reference: Some("order 17".to_owned()),
     };
-    let (id, owner) = (SandboxId::from_random(1), UserId::new("ann"));
-    create(id, owner, Some(Name::new("web").unwrap()), spec, (T0, Some(Duration::from_secs(60))))
+    let (id, owner, name) = (SandboxId::from_random(1), UserId::new("ann"), Name::new("web").unwrap());
+    let ttl = Duration::from_secs(60);
+    create(id, owner, Some(name), spec, (T0, Some(ttl)))
 }
 
 fn after(sandbox: &Sandbox, event: Event) -> Sandbox {
