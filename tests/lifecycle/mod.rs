@@ -1,5 +1,6 @@
 //! The lifecycle as users and operators see it: the rules of the spine, expiry, ends, and what goes wrong on the way.
 
+mod burst;
 mod damage;
 mod ends;
 mod events;

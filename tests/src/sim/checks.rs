@@ -270,12 +270,12 @@ impl Checks {
     /// At rest a list is whole: it shows what lives, or all that is kept, and nothing else.
     pub fn listed(&self, owner: &str, ids: &BTreeSet<String>, only_live: bool, now: Timestamp) {
         let mut seen = self.seen();
-        let soon = now + seen.skew;
-        // What ends about now may be there or not.
+        // What ends about now, by one clock or another, may be there or not.
+        let (earliest, latest) = (now - seen.skew, now + seen.skew);
         let rows = seen
             .rows
             .values()
-            .filter(|row| row.owner == owner && row.is_due_after(now) == row.is_due_after(soon));
+            .filter(|row| row.owner == owner && row.is_due_after(earliest) == row.is_due_after(latest));
         let wrong: Vec<String> = rows
             .filter(|row| ids.contains(&row.id) != (!only_live || (row.live && row.is_due_after(now))))
             .map(|row| row.id.clone())
