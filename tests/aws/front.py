@@ -8,6 +8,7 @@ import base64
 import http.client
 import http.server
 import json
+import sys
 import threading
 import time
 import uuid
@@ -27,6 +28,11 @@ class Front(http.server.ThreadingHTTPServer):
         self.emulator, self.function = emulator, function
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *about) -> None:
+        # Whoever asked may have been ended meanwhile.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*about)
 
     def invoke(self, event: dict) -> dict:
         connection = http.client.HTTPConnection("127.0.0.1", self.emulator, timeout=PATIENCE)

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -53,12 +54,19 @@ class Door(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), DoorHandler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.ecs: str | None = None
+        # Whose images the stand-in has built in, under the name that they have on one machine.
+        self.repository: str | None = None
         # The ARNs that RunTask has answered with, call by call, by the sandbox's id.
         self.launches: dict[str, list[str]] = {}
         # The tasks that StopTask was asked for.
         self.stops: list[str] = []
         self.when_launched: Callable[[str], None] | None = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *about) -> None:
+        # Whoever asked may have been ended meanwhile.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*about)
 
     def launched(self, request: dict, answer: dict) -> None:
         sandbox = request["startedBy"].rpartition("/")[2]
@@ -75,7 +83,9 @@ class DoorHandler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        body = body.replace(json.dumps(self.server.repository).encode(), b'"modbox/sandbox"')
+        left_out = ("host", "connection", "content-length")
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
         connection = http.client.HTTPConnection(self.server.ecs, timeout=60)
         connection.request("POST", self.path, body, headers)
         answer = connection.getresponse()
@@ -132,6 +142,7 @@ class Events:
     def find(self, sandbox: str) -> None:
         with self._lock:
             self._lost.discard(sandbox)
+            self._shuffled.pop(sandbox, None)
 
     def shuffle(self, sandbox: str) -> None:
         with self._lock:
@@ -152,10 +163,12 @@ class Events:
             self._put([event])
 
     def _shuffle(self, sandbox: str) -> None:
-        """Each second all events so far, the newest first, each of them twice: old ones come again and again."""
-        for _ in range(60):
+        """Each second all events so far, the newest first, each of them twice: old ones come again until it is found."""
+        while True:
             time.sleep(1)
             with self._lock:
+                if sandbox not in self._shuffled:
+                    return
                 events = list(self._shuffled[sandbox])
             for event in reversed(events):
                 self._put([event])

@@ -15,7 +15,7 @@ use modbox_tests::{
 use crate::{crowd, replay};
 
 /// How many fault points there were; there may only be more.
-const FAULT_POINTS: usize = 1039;
+const FAULT_POINTS: usize = 1047;
 /// How many sequences the reference model tries.
 const MODEL_CASES: u32 = 256;
 /// How many of them are tried by one thread, from a seed of their own.
