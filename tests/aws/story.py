@@ -186,10 +186,9 @@ def the_sidecar_ends_a_sandbox_at_its_deadline(on: Deployment) -> None:
     assert on.tasks(sandbox) == [arn], "it ended before its time"
     until("its task is gone", 15, lambda: not on.tasks(sandbox))
     task = on.task(arn)
+    # ECS tells what came first: had somebody else stopped it, that would be its code. While it stops, the reaper asks for it too.
     codes = {container["name"]: container.get("exitCode") for container in task["containers"]}
     assert (task["stopCode"], codes["deadline"]) == ("EssentialContainerExited", 124), task
-    # By its own sidecar, and by nobody else.
-    assert arn not in on.door.stops, "somebody else stopped it too"
     detail = on.sandboxes.get_sandbox_canonical(sandbox)
     assert (detail.status, detail.reason) == ("destroyed", "expired"), detail
     until("its row says so", SOON, lambda: on.row(sandbox)["state"] == "destroyed")

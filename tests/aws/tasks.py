@@ -58,8 +58,6 @@ class Door(http.server.ThreadingHTTPServer):
         self.repository: str | None = None
         # The ARNs that RunTask has answered with, call by call, by the sandbox's id.
         self.launches: dict[str, list[str]] = {}
-        # The tasks that StopTask was asked for.
-        self.stops: list[str] = []
         self.when_launched: Callable[[str], None] | None = None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -92,8 +90,6 @@ class DoorHandler(http.server.BaseHTTPRequestHandler):
         content = answer.read()
         connection.close()
         operation = self.headers.get("x-amz-target", "").rpartition(".")[2]
-        if operation == "StopTask":
-            self.server.stops.append(json.loads(body)["task"])
         if operation == "RunTask" and answer.status == 200:
             self.server.launched(json.loads(body), json.loads(content))
         self.send_response(answer.status)
