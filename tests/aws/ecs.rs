@@ -1,6 +1,6 @@
 //! ECS alone, with the logs of its tasks, for functions that something else runs.
 //!
-//! It prints its address, and then each state change of a task, as a line of JSON: the event that EventBridge would
+//! Tasks are containers of the engine that `DOCKER_HOST` names. It prints its address, and then each state change of a task, as a line of JSON: the event that EventBridge would
 //! deliver. Whoever started it says where those go.
 
 use std::{
@@ -17,10 +17,10 @@ use modbox_control::{SystemClock, SystemIds};
 use modbox_local::{
     aws_json::{Answer, AwsError},
     cloud::{Cloud, Service},
+    container::ContainerEngine,
     ecs::{Ecs, Engine, Settings},
     logs::Logs,
     port,
-    process::ProcessEngine,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -35,10 +35,7 @@ const GRACE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The program modbox-local, of which tasks are made.
-    #[arg(long)]
-    program: PathBuf,
-    /// Where the folders of the tasks are.
+    /// Where the logs of tasks that ended are; its path tells the containers from those of others.
     #[arg(long)]
     data: PathBuf,
     #[arg(long)]
@@ -73,8 +70,8 @@ fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> io::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let engine: Arc<dyn Engine> =
-        Arc::new(ProcessEngine::new(arguments.program.clone(), &arguments.data, ids.clone()));
+    let engine = ContainerEngine::open(&arguments.data).await.map_err(io::Error::other)?;
+    let engine: Arc<dyn Engine> = Arc::new(engine);
     let (changes, mut changed) = mpsc::unbounded_channel();
     let settings = Settings { cluster: arguments.cluster.clone(), ..Settings::default() };
     let ecs = Ecs::new(settings, Arc::clone(&engine), (clock.clone(), ids), changes);

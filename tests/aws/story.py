@@ -42,20 +42,27 @@ class Deployment:
         # The emulator draws a secret with punctuation, which the template forbids; so it gets one as it is to be.
         key = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(42))
         self.emulator.client("secretsmanager").put_secret_value(SecretId=self.state.outputs["Keys"], SecretString=key)
+        self._fill_the_repositories()
         machine = os.uname().machine.replace("aarch64", "arm64")
         text = application(self.emulator, programs["zips"], machine, SOURCE)
         sandboxes = {"SandboxUrl": "http://{loopback}:8080"}
         self.stack = Stack(self.emulator, "modbox", text, **sandboxes)
         self.events = Events(self._put)
         names = (self.stack.outputs["ClusterName"], self.stack.id_of("SandboxLog"))
-        self.ecs = Ecs(programs["ecs"], programs["modbox-local"], scratch, names, self.events.told)
-        self.door.ecs, self.door.repository = self.ecs.address, self.state.outputs["SandboxRepository"]
+        self.ecs = Ecs(programs["ecs"], scratch, names, self.events.told)
+        self.door.ecs = self.ecs.address
         self.front = Front(port, self.stack.id_of("Api"))
         self.table = self.state.outputs["Table"]
         self.dynamodb = self.emulator.client("dynamodb")
         self.queue = self._subscribe()
         self.token = self._admit(programs["modbox-admin"])
         self.sandboxes = ModboxApi(base_url=self.front.url, token=self.token).sandboxes
+
+    def _fill_the_repositories(self) -> None:
+        """Gives the images the names that they have once they are pushed: the emulator's repositories take none."""
+        for image, repository in (("modbox/sandbox", "SandboxRepository"), ("modbox/sidecar", "SidecarRepository")):
+            named = [f"localhost/{image}:latest", f"{self.state.outputs[repository]}:latest"]
+            subprocess.run(["podman", "tag", *named], check=True)
 
     def _put(self, events: list[dict]) -> None:
         entries = [
@@ -149,6 +156,9 @@ def a_sandbox_is_provisioned_used_and_destroyed_through_the_sdk(on: Deployment) 
     on.running(created.sandbox_id)
     said = exec_in(created.endpoint, "echo $GREETING from $((6 * 7))")
     assert (said["exitCode"], said["stdout"]) == (0, "hello from 42\n"), said
+    # In a container: by nobody of this machine, beside nothing but its own, and first of all what ends it.
+    said = exec_in(created.endpoint, "id -un; cat /proc/1/comm; touch /etc/mark || echo $?")
+    assert said["stdout"] == "sandbox\nmodbox-sidecar\n1\n", said
     detail = on.sandboxes.get_sandbox_canonical(created.sandbox_id)
     assert (detail.status, detail.name) == ("running", "used"), detail
     (arn,) = on.tasks(created.sandbox_id)

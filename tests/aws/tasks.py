@@ -20,9 +20,9 @@ SOURCE = "modbox.ecs"
 class Ecs:
     """The stand-in as a process of its own; each event that it tells goes to `told`."""
 
-    def __init__(self, program: Path, local: Path, data: Path, names: tuple[str, str], told: Callable[[dict], None]):
+    def __init__(self, program: Path, data: Path, names: tuple[str, str], told: Callable[[dict], None]):
         cluster, log_group = names
-        settings = ["--program", local, "--data", data, "--cluster", cluster, "--log-group", log_group]
+        settings = ["--data", data, "--cluster", cluster, "--log-group", log_group]
         self.process = subprocess.Popen([program, *settings], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         first = json.loads(self.process.stdout.readline() or "{}")
         if "address" not in first:
@@ -54,8 +54,6 @@ class Door(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), DoorHandler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.ecs: str | None = None
-        # Whose images the stand-in has built in, under the name that they have on one machine.
-        self.repository: str | None = None
         # The ARNs that RunTask has answered with, call by call, by the sandbox's id.
         self.launches: dict[str, list[str]] = {}
         self.when_launched: Callable[[str], None] | None = None
@@ -81,7 +79,6 @@ class DoorHandler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        body = body.replace(json.dumps(self.server.repository).encode(), b'"modbox/sandbox"')
         left_out = ("host", "connection", "content-length")
         headers = {name: value for name, value in self.headers.items() if name.lower() not in left_out}
         connection = http.client.HTTPConnection(self.server.ecs, timeout=60)
