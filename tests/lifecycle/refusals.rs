@@ -14,6 +14,7 @@ const ATTEMPTS: u64 = 5;
 const QUOTA: &str = "You've reached the limit on the number of vCPUs you can run concurrently";
 const CAPACITY: &str =
     "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+const AT_ONCE: &str = "Too many concurrent attempts to create a new revision of the specified family.";
 const SUBNET: &str = "The subnet ID 'subnet-0f3c' does not exist";
 const IMAGE: &str = "CannotPullContainerError: pull image manifest has been retried 1 time(s): no such image";
 
@@ -79,6 +80,18 @@ async fn capacity_that_comes_back_is_used() {
     let ann = world.user("ann").await;
     let out = json!({"tasks": [], "failures": [{"reason": CAPACITY}]});
     world.faults.next(("launcher", "RunTask"), 3, Fault::Answered(out));
+    let id = create(&ann, "web").await;
+    let waited: Value = ann.post(&format!("/sandboxes/{id}/wait"), json!({"timeout": 600})).await.expect(200);
+    assert_eq!((&waited["ready"], &waited["status"]), (&json!(true), &json!("running")), "{waited}");
+    assert_eq!(world.engine.started(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_definition_that_others_register_at_once_is_waited_for() {
+    let world = World::build().tick_every(Duration::from_secs(5)).start().await;
+    let ann = world.user("ann").await;
+    let at_once = refused("ClientException", AT_ONCE);
+    world.faults.next(("launcher", "RegisterTaskDefinition"), 3, at_once);
     let id = create(&ann, "web").await;
     let waited: Value = ann.post(&format!("/sandboxes/{id}/wait"), json!({"timeout": 600})).await.expect(200);
     assert_eq!((&waited["ready"], &waited["status"]), (&json!(true), &json!("running")), "{waited}");

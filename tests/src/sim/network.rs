@@ -125,6 +125,15 @@ impl Gate for Wire {
     }
 }
 
+/// "Later", in the words that AWS has for this operation.
+fn throttled(operation: &str) -> AwsError {
+    if operation == "RegisterTaskDefinition" {
+        let message = "Too many concurrent attempts to create a new revision of the specified family.";
+        return AwsError::client("ClientException", message);
+    }
+    AwsError::client("ThrottlingException", "Rate exceeded")
+}
+
 impl Wire {
     async fn pass(&self, invocation: Arc<Invocation>, mut call: Call<'_>) -> Answer {
         let network = &*self.0;
@@ -188,7 +197,7 @@ impl Wire {
                 invocation.cut_off();
                 perform.map(|_| refused()).await
             }
-            Fate::Throttled => Err(AwsError::client("ThrottlingException", "Rate exceeded")),
+            Fate::Throttled => Err(throttled(&operation)),
             Fate::Conflict => Err(conflict(&operation, &body)),
             Fate::Capacity => no_room(&body),
             Fate::Ghost => {

@@ -127,6 +127,10 @@ pub(crate) fn log_stream(container: &str, task: &TaskArn) -> String {
     format!("{}/{container}/{task_id}", stream_prefix(container))
 }
 
+const OPERATION: &str = "RegisterTaskDefinition";
+/// In the words of ECS, which has no code for it: somebody else registers one of the same family just now.
+const AT_ONCE: &str = "Too many concurrent attempts to create a new revision";
+
 impl Launches {
     /// The registration that a sandbox of that spec needs.
     pub fn definition(&self, spec: &Spec) -> Definition {
@@ -142,7 +146,8 @@ impl Launches {
         }
     }
 
-    /// Registers it and answers its ARN. Registering twice makes two revisions, each as good as the other.
+    /// Registers it and answers its ARN. Registering twice makes two revisions, each as good as the other; at once, ECS
+    /// takes one, and the others are to come again.
     pub async fn register(&self, definition: &Definition) -> Result<String, Error> {
         let answer = self
             .tasks
@@ -158,10 +163,15 @@ impl Launches {
             .set_container_definitions(Some(definition.containers()))
             .send()
             .await
-            .map_err(|error| classify("RegisterTaskDefinition", error))?;
+            .map_err(|error| match classify(OPERATION, error) {
+                Error::Refused { message, .. } if message.contains(AT_ONCE) => {
+                    Error::Unavailable { operation: OPERATION, message }
+                }
+                other => other,
+            })?;
         let arn = answer.task_definition().and_then(|definition| definition.task_definition_arn());
         arn.map(ToOwned::to_owned).ok_or_else(|| Error::Unavailable {
-            operation: "RegisterTaskDefinition",
+            operation: OPERATION,
             message: "the answer names no task definition".to_owned(),
         })
     }
