@@ -1,7 +1,7 @@
 //! ECS alone, with the logs of its tasks, for functions that something else runs.
 //!
-//! Tasks are containers of the engine that `DOCKER_HOST` names. It prints its address, and then each state change of a task, as a line of JSON: the event that EventBridge would
-//! deliver. Whoever started it says where those go.
+//! Tasks are containers of the engine that `DOCKER_HOST` names. It prints its address, and then each state change of a
+//! task, as a line of JSON: the event that EventBridge would deliver. Whoever started it says where those go.
 
 use std::{
     io::{self, Write as _},

@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use modbox_sandbox::LAUNCH_TIMEOUT;
 use serde_json::{Value, json};
 
 use super::{Stack, rendered::list};
@@ -51,6 +53,14 @@ fn every_alarm_names_what_the_runbook_says_and_the_runbook_has_nothing_else() {
     let named: BTreeSet<String> = alarms(&stack).iter().map(line).collect();
     assert!(named.len() >= 10, "{named:?}");
     assert_eq!(named, runbook());
+}
+
+#[test]
+fn a_launch_that_is_late_is_told_of_before_it_is_given_up() {
+    let stack = Stack::named("monitoring");
+    let late = stack.properties("LaunchesLate");
+    let told = late["Threshold"].as_u64().unwrap() / 1000 + late["Period"].as_u64().unwrap();
+    assert!(Duration::from_secs(told) < LAUNCH_TIMEOUT, "after {told} s");
 }
 
 #[test]

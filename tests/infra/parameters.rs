@@ -86,6 +86,11 @@ fn the_network_is_made_only_where_none_is_given() {
     };
     assert_eq!(variables(&own), ["Network.Outputs.SubnetIds", "Network.Outputs.SecurityGroupIds"]);
     assert_eq!(variables(&given), [SUBNETS.1, GROUPS.1]);
+    let told = |stack: &Stack| {
+        let outputs = &stack.template()["Outputs"];
+        ["SubnetIds", "SecurityGroupIds"].map(|name| stack.text(&outputs[name]["Value"]))
+    };
+    assert_eq!([told(&own), told(&given)], [variables(&own), variables(&given)]);
     let network = Stack::named("network");
     let outputs = &network.template()["Outputs"];
     assert!(outputs["SubnetIds"].is_object() && outputs["SecurityGroupIds"].is_object());

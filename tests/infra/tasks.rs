@@ -168,3 +168,11 @@ async fn a_task_in_a_network_of_its_own_has_a_public_address_and_the_group_that_
     assert_eq!((&asked["launchType"], &asked["cluster"]), (&json!("FARGATE"), &json!("modbox")));
     assert_eq!(asked["overrides"].get("taskRoleArn"), None);
 }
+
+/// A new account's first cluster makes the role that they need, too late for them.
+#[test]
+fn the_cluster_needs_no_capacity_providers() {
+    let stack = Stack::application();
+    let named: Vec<_> = stack.properties("Cluster").as_object().unwrap().keys().collect();
+    assert_eq!(named, ["ClusterName"]);
+}
