@@ -12,7 +12,10 @@ use axum::Router;
 use modbox_local::ecs::{Launch, StartError};
 use modbox_sandbox::{Timestamp, contract};
 use modbox_sidecar::{Countdown, Deadline};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use super::{choice::Kind, delivery::Deliveries, network::Network};
 use crate::{Client, OnStop, Script, Simulated, Start};
@@ -123,6 +126,8 @@ impl Tasks {
         let now = || self.network.now();
         let mut countdown = Countdown::new(sidecar.expires_at, now(), &sidecar.id);
         let mut asked = 0;
+        // However slow an answer is, the deadline is not.
+        let mut open: Option<JoinHandle<Option<Deadline>>> = None;
         while engine.running().contains(&task) {
             if countdown.is_over(now()) {
                 engine.end(&task, contract::DEADLINE, contract::EXPIRED_EXIT_CODE);
@@ -130,10 +135,17 @@ impl Tasks {
             }
             if countdown.ask(now()) {
                 asked += 1;
-                let answer = self.ask(&sidecar, asked).await;
-                countdown.answered(answer, now());
-            } else {
-                sleep(countdown.idle(now()).clamp(Duration::from_millis(1), Duration::from_secs(1))).await;
+                let (tasks, sidecar) = (Arc::clone(&self), sidecar.clone());
+                open = Some(tokio::spawn(async move { tasks.ask(&sidecar, asked).await }));
+            }
+            let idle = countdown.idle(now()).clamp(Duration::from_millis(1), Duration::from_secs(1));
+            tokio::select! {
+                biased;
+                Some(answer) = async { Some(open.as_mut()?.await.expect("it is not given up")) } => {
+                    open = None;
+                    countdown.answered(answer, now());
+                }
+                () = sleep(idle) => {}
             }
         }
     }
