@@ -54,6 +54,8 @@ pub(super) async fn check(docker: &Docker) -> Result<String, OpenError> {
     }
     let version = docker.version().await.map_err(OpenError::Answer)?;
     let first = version.components.unwrap_or_default().into_iter().next();
-    let name = first.map_or_else(|| "Docker".to_owned(), |component| component.name);
+    // Podman says `Podman Engine`, Docker no more than `Engine`.
+    let name = first.map(|component| component.name).filter(|name| name != "Engine");
+    let name = name.unwrap_or_else(|| "Docker Engine".to_owned());
     Ok(format!("{name} {}", version.version.unwrap_or_default()))
 }
