@@ -19,17 +19,28 @@ class Broken(Exception):
     """Something that the tests stand on does not work."""
 
 
-def binary(name: str = "modbox-local") -> Path:
-    """One of our programs: that beside MODBOX_LOCAL_BIN, or a new build."""
+def binary(name: str = "modbox-local", package: str | None = None) -> Path:
+    """One of our programs: that beside MODBOX_LOCAL_BIN, or a new build, of the package of its name if of no other."""
     given = os.environ.get("MODBOX_LOCAL_BIN")
     if given:
         return Path(given).resolve().with_name(name)
-    command = ["cargo", "build", "--package", name, "--message-format", "json-render-diagnostics"]
+    what = ["--package", package or name, "--bin", name]
+    command = ["cargo", "build", *what, "--message-format", "json-render-diagnostics"]
     built = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=True)
     for message in map(json.loads, built.stdout.splitlines()):
         if message.get("executable") and message["target"]["name"] == name:
             return Path(message["executable"])
     raise Broken(f"cargo built no {name}")
+
+
+def artefacts() -> Path:
+    """The zips of the functions for this machine: those of MODBOX_ZIPS, or new ones."""
+    given = os.environ.get("MODBOX_ZIPS")
+    if given:
+        return Path(given).resolve()
+    subprocess.run([HERE / "artefacts" / "run"], check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target"))
+    return target / "lambda" / os.uname().machine.replace("aarch64", "arm64")
 
 
 def environment(requirements: Path, folder: Path, is_complete: bool = True) -> Path:
