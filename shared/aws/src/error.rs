@@ -44,6 +44,9 @@ const THROTTLES: [&str; 9] = [
     "TransactionInProgressException",
 ];
 
+/// Words by which it does so without a code: ECS, while somebody else registers a task definition of the same family.
+const LATER: [&str; 1] = ["Too many concurrent attempts to create a new revision"];
+
 /// What an error says and what its causes say, on one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
@@ -68,7 +71,8 @@ where
     if code == "TransactionConflictException" {
         return Error::Conflict { operation };
     }
-    if status.is_server_error() || status.as_u16() == 429 || THROTTLES.contains(&code.as_str()) {
+    let later = THROTTLES.contains(&code.as_str()) || LATER.iter().any(|words| message.contains(words));
+    if later || status.is_server_error() || status.as_u16() == 429 {
         return Error::Unavailable { operation, message: format!("{code}: {message}") };
     }
     Error::Refused { operation, code, message }

@@ -13,7 +13,7 @@ use modbox_sandbox::Timestamp;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{figures::Figures, rows::RowView};
+use super::{figures::Figures, network::LATER, rows::RowView};
 use crate::secrets::legible;
 
 /// What a sandbox's environment holds, and nobody but its task may see.
@@ -406,6 +406,11 @@ impl Seen {
         }
         if new.end_reason.as_deref() == Some("expired") {
             self.check_extension(&new);
+        }
+        if let Some(message) =
+            new.end_message.as_ref().filter(|message| LATER.iter().any(|words| message.contains(words)))
+        {
+            self.fail(|| format!("{} ended by what means later: {message}", new.id));
         }
         self.figures.changes += 1;
         let last = self.rows.get(&new.id);

@@ -125,13 +125,15 @@ impl Gate for Wire {
     }
 }
 
-/// "Later", in the words that AWS has for this operation.
+/// "Later", in the words that AWS has for it: for a task definition, and for everything else.
+pub const LATER: [&str; 2] =
+    ["Too many concurrent attempts to create a new revision of the specified family.", "Rate exceeded"];
+
 fn throttled(operation: &str) -> AwsError {
-    if operation == "RegisterTaskDefinition" {
-        let message = "Too many concurrent attempts to create a new revision of the specified family.";
-        return AwsError::client("ClientException", message);
+    match operation {
+        "RegisterTaskDefinition" => AwsError::client("ClientException", LATER[0]),
+        _ => AwsError::client("ThrottlingException", LATER[1]),
     }
-    AwsError::client("ThrottlingException", "Rate exceeded")
 }
 
 impl Wire {

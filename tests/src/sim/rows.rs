@@ -17,6 +17,7 @@ pub struct RowView {
     pub destroyed_at: Option<Timestamp>,
     pub end_since: Option<Timestamp>,
     pub end_reason: Option<String>,
+    pub end_message: Option<String>,
     pub ttl: Option<Timestamp>,
     /// It was created with a deadline, so that its task has one whatever happens while it is launched.
     pub timed: bool,
@@ -56,6 +57,7 @@ impl RowView {
             destroyed_at: time("destroyed_at"),
             end_since: time("end_since"),
             end_reason: text("end_reason"),
+            end_message: text("end_message"),
             ttl: number("ttl").map(|seconds| Timestamp::from_millis(seconds * 1000)),
             timed: false,
             freed_at: None,

@@ -127,10 +127,6 @@ pub(crate) fn log_stream(container: &str, task: &TaskArn) -> String {
     format!("{}/{container}/{task_id}", stream_prefix(container))
 }
 
-const OPERATION: &str = "RegisterTaskDefinition";
-/// In the words of ECS, which has no code for it: somebody else registers one of the same family just now.
-const AT_ONCE: &str = "Too many concurrent attempts to create a new revision";
-
 impl Launches {
     /// The registration that a sandbox of that spec needs.
     pub fn definition(&self, spec: &Spec) -> Definition {
@@ -163,15 +159,10 @@ impl Launches {
             .set_container_definitions(Some(definition.containers()))
             .send()
             .await
-            .map_err(|error| match classify(OPERATION, error) {
-                Error::Refused { message, .. } if message.contains(AT_ONCE) => {
-                    Error::Unavailable { operation: OPERATION, message }
-                }
-                other => other,
-            })?;
+            .map_err(|error| classify("RegisterTaskDefinition", error))?;
         let arn = answer.task_definition().and_then(|definition| definition.task_definition_arn());
         arn.map(ToOwned::to_owned).ok_or_else(|| Error::Unavailable {
-            operation: OPERATION,
+            operation: "RegisterTaskDefinition",
             message: "the answer names no task definition".to_owned(),
         })
     }
