@@ -64,9 +64,8 @@ impl<'a> Functions<'a> {
     }
 
     pub(super) async fn observer(&self, event: Value) -> Value {
-        let (variable, aws) = (self.variable(), self.connection());
-        let env = Environment(&variable);
-        let observer = Observer::new(self.control(), env.bus(&aws).unwrap(), env.stack().unwrap());
+        let stack = Environment(&self.variable()).stack().unwrap();
+        let observer = Observer::new(self.control(), stack);
         observer::handler(&observer, event).await.unwrap()
     }
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use modbox_local::aws_json::AwsError;
-use modbox_tests::{Fault, World};
+use modbox_tests::{Fault, Script, World};
 use serde_json::{Value, json};
 
-use super::{create_with, running};
+use super::{create, create_with, running};
 
 fn moments(world: &World, id: &str) -> Vec<(String, u64)> {
     let of_sandbox = |event: &&Value| event["detail"]["id"] == id;
@@ -24,6 +24,14 @@ fn moments(world: &World, id: &str) -> Vec<(String, u64)> {
     moments
 }
 
+fn whole_life() -> Vec<(String, u64)> {
+    ["Sandbox Accepted", "Sandbox Running", "Sandbox Ended"]
+        .map(ToOwned::to_owned)
+        .into_iter()
+        .zip(1..)
+        .collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_life_is_told_in_three_events() {
     let world = World::start().await;
@@ -31,10 +39,22 @@ async fn a_life_is_told_in_three_events() {
     let id = running(&world, &ann, "web").await;
     ann.delete(&format!("/sandboxes/{id}")).await.expect(200);
     world.settle().await;
-    let told: Vec<_> = ["Sandbox Accepted", "Sandbox Running", "Sandbox Ended"].map(ToOwned::to_owned).into();
-    assert_eq!(moments(&world, &id), told.into_iter().zip(1..).collect::<Vec<_>>());
+    assert_eq!(moments(&world, &id), whole_life());
     let ended = world.events().into_iter().rfind(|event| event["detail"]["id"] == *id).unwrap();
     assert_eq!(ended["detail"]["reason"], "requested");
+}
+
+/// The `ready` sidecar says first that it runs, and its owner may have ended it before ECS says so.
+#[tokio::test(start_paused = true)]
+async fn a_sandbox_that_ran_for_a_moment_is_told_of_as_one_that_ran() {
+    let world = World::build().script(|_| Script::default()).start().await;
+    let ann = world.user("ann").await;
+    let id = create(&ann, "web").await;
+    world.settle().await;
+    world.sidecar(&id).post(&format!("/sandboxes/{id}/ready"), json!({})).await.expect(200);
+    ann.delete(&format!("/sandboxes/{id}")).await.expect(200);
+    world.settle().await;
+    assert_eq!(moments(&world, &id), whole_life());
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,7 @@ pub async fn from_env() -> Result<Observer, Error> {
 
 /// Builds it of these settings.
 pub async fn set_up(env: &Environment<'_>, aws: &Connection) -> Result<Observer, InvalidSetting> {
-    Ok(Observer::new(env.control(aws).await?, env.bus(aws)?, env.stack()?))
+    Ok(Observer::new(env.control(aws).await?, env.stack()?))
 }
 
 /// Handles one ECS Task State Change. An error has EventBridge deliver it again.

@@ -25,6 +25,8 @@ pub struct Record {
     pub inserted: bool,
     /// A live sandbox ended by this change, its row still there.
     pub ended: bool,
+    /// A sandbox runs by this change: its new image.
+    began: Option<Value>,
     /// A live row was removed: its last image.
     removed: Option<Value>,
     /// What may be told of the item as it is, or was last: see [`DeadLetter`](crate::queue::DeadLetter).
@@ -51,12 +53,15 @@ fn record(record: &Value) -> Record {
     let (was_live, is_live) =
         (at("/dynamodb/OldImage/live").is_some(), at("/dynamodb/NewImage/live").is_some());
     let is_there = at("/dynamodb/NewImage").is_some();
+    let began = text("/dynamodb/OldImage/state/S") == "provisioning"
+        && text("/dynamodb/NewImage/state/S") == "running";
     Record {
         sequence_number: text("/dynamodb/SequenceNumber").to_owned(),
         key: key.to_owned(),
         id: id_of(key),
         inserted: text("/eventName") == "INSERT",
         ended: was_live && !is_live && is_there,
+        began: began.then(|| at("/dynamodb/NewImage").cloned()).flatten(),
         removed: (was_live && !is_there).then(|| at("/dynamodb/OldImage").cloned()).flatten(),
         item: told_of(at("/dynamodb/NewImage").or_else(|| at("/dynamodb/OldImage")).unwrap_or(&Value::Null)),
         by_ttl: text("/userIdentity/principalId") == "dynamodb.amazonaws.com",
@@ -64,17 +69,25 @@ fn record(record: &Value) -> Record {
 }
 
 impl Record {
+    /// The row as of this record, if its sandbox runs by it.
+    pub fn began_row(&self) -> Option<Result<Row, Error>> {
+        self.began.as_ref().map(|image| self.row(image))
+    }
+
     /// The live row that this record removed.
     pub fn removed_row(&self) -> Option<Result<Row, Error>> {
-        let image = self.removed.as_ref()?;
-        Some(match item(image) {
+        self.removed.as_ref().map(|image| self.row(image))
+    }
+
+    fn row(&self, image: &Value) -> Result<Row, Error> {
+        match item(image) {
             Some(item) => Row::read("stream", &item),
             None => Err(Error::Corrupt {
                 table: "stream".to_owned(),
                 key: self.key.clone(),
                 reason: "its image is not in DynamoDB's JSON".to_owned(),
             }),
-        })
+        }
     }
 }
 

@@ -1,10 +1,7 @@
 //! Observe: what ECS saw, folded into an existing row.
 
-use modbox_aws::{
-    bus::{Bus, Moment},
-    tasks::{Observed, Sighting},
-};
-use modbox_sandbox::{Event, State, TaskPhase};
+use modbox_aws::tasks::{Observed, Sighting};
+use modbox_sandbox::Event;
 
 use crate::{Control, Error};
 
@@ -12,13 +9,12 @@ use crate::{Control, Error};
 #[derive(Clone, Debug)]
 pub struct Observer {
     control: Control,
-    bus: Bus,
     stack: String,
 }
 
 impl Observer {
-    pub fn new(control: Control, bus: Bus, stack: String) -> Self {
-        Self { control, bus, stack }
+    pub fn new(control: Control, stack: String) -> Self {
+        Self { control, stack }
     }
 
     /// Folds one state change in. Idempotent, and indifferent to order: ECS's version tells what is news.
@@ -30,21 +26,13 @@ impl Observer {
             Err(Error::NotFound) => return Ok(()),
             row => row?,
         };
-        let phase = seen.phase.clone();
-        let row = match self.control.change(row, &Event::TaskSeen(seen)).await {
-            Ok(changed) => changed.row,
-            Err(Error::NotFound) => return Ok(()),
+        match self.control.change(row, &Event::TaskSeen(seen)).await {
+            Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(Error::Refused(refusal)) => {
                 tracing::warn!(sandbox.id = %id, %refusal, "task of another incarnation was seen");
-                return Ok(());
+                Ok(())
             }
-            Err(error) => return Err(error),
-        };
-        // By state, not by effect: the commit may have been another's, or an earlier delivery's.
-        let runs = matches!(phase, TaskPhase::Running | TaskPhase::Ready);
-        if runs && matches!(row.sandbox.state, State::Running(_)) {
-            self.bus.publish(&row.sandbox, &Moment::Running).await?;
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 }

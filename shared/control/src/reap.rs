@@ -9,7 +9,7 @@ use modbox_aws::{
     table::{Committed, Row},
     tasks::{StopAnswer, Tasks},
 };
-use modbox_sandbox::{Effect, EndReason, Event, Sandbox, TaskArn, Timestamp, Wants, apply, contract};
+use modbox_sandbox::{EndReason, Event, Sandbox, TaskArn, Timestamp, Wants, apply, contract};
 use serde_json::Value;
 
 use crate::{Control, Error, batch::batch};
@@ -51,6 +51,10 @@ impl Reaper {
 
     /// Does what the record asks for as of now. Idempotent: a redelivery finds what was done.
     pub async fn reap(&self, record: &Record) -> Result<(), Error> {
+        // As the record says it, since the row may be further by now, or gone.
+        if let Some(began) = record.began_row() {
+            return Ok(self.bus.publish(&began?.sandbox, &Moment::Running).await?);
+        }
         if let Some(removed) = record.removed_row() {
             return self.bury(&removed?, record.by_ttl).await;
         }
@@ -105,11 +109,6 @@ impl Reaper {
     /// Folds an observation in; a row that is gone meanwhile has nothing to learn.
     pub(crate) async fn fold(&self, row: Row, event: &Event) -> Result<(), Error> {
         match self.control.change(row, event).await {
-            // The observer was not told, or it would have said so.
-            Ok(changed) if changed.effects.contains(&Effect::PublishRunning) => {
-                let sandbox = &changed.row.sandbox;
-                Ok(self.bus.publish(sandbox, &Moment::Running).await?)
-            }
             Ok(_) | Err(Error::NotFound | Error::Refused(_)) => Ok(()),
             Err(error) => Err(error),
         }

@@ -321,12 +321,13 @@ impl Checks {
                 seen.fail(|| format!("{sandbox} {lost}"));
             }
         }
-        let rows: Vec<_> = seen.rows.values().map(|row| (row.id.clone(), row.live)).collect();
-        for (id, live) in rows {
-            let told = |kind: &str| seen.published.contains(&(id.clone(), kind.to_owned()));
-            let last = if live { "Sandbox Running" } else { "Sandbox Ended" };
-            if !told("Sandbox Accepted") || !told(last) {
-                seen.fail(|| format!("{id} is not told of: live {live}"));
+        let rows: Vec<_> = seen.rows.values().map(|row| (row.id.clone(), row.ran, !row.live)).collect();
+        for (id, ran, ended) in rows {
+            let moments = [("Sandbox Accepted", true), ("Sandbox Running", ran), ("Sandbox Ended", ended)];
+            for (kind, happened) in moments {
+                if happened && !seen.published.contains(&(id.clone(), kind.to_owned())) {
+                    seen.fail(|| format!("nobody was told {kind} of {id}"));
+                }
             }
         }
     }
@@ -416,11 +417,12 @@ impl Seen {
         let last = self.rows.get(&new.id);
         let shortened = last.is_some_and(|last| last.shortened || last.is_due_after_that_of(&new));
         let timed = last.map_or(new.expires_at.is_some(), |last| last.timed);
+        let ran = new.state == "running" || last.is_some_and(|last| last.ran);
         let freed_at = last.and_then(|last| last.freed_at).or((!new.live).then_some(now));
         if let Some(task) = new.task_arn.as_ref().and_then(|arn| self.tasks.get_mut(arn)) {
             task.recorded_at = task.recorded_at.or(Some(now));
         }
-        self.rows.insert(new.id.clone(), RowView { shortened, timed, freed_at, ..new });
+        self.rows.insert(new.id.clone(), RowView { shortened, timed, freed_at, ran, ..new });
     }
 
     /// An extension that was answered is not overtaken by the deadline before it.

@@ -25,6 +25,8 @@ pub struct RowView {
     pub freed_at: Option<Timestamp>,
     /// Its deadline was moved to an earlier time once.
     pub shortened: bool,
+    /// It was running once.
+    pub ran: bool,
 }
 
 impl RowView {
@@ -62,6 +64,7 @@ impl RowView {
             timed: false,
             freed_at: None,
             shortened: false,
+            ran: false,
         })
     }
 

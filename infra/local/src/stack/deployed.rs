@@ -161,7 +161,7 @@ impl Functions<'_> {
 
     fn observer(&self) -> Result<Handler, InvalidSetting> {
         const NAME: &str = "observer";
-        let observer = Observer::new(self.control(NAME), self.bus(NAME)?, self.env.stack()?);
+        let observer = Observer::new(self.control(NAME), self.env.stack()?);
         Ok(handler(move |event| {
             let observer = observer.clone();
             async move { observer::handler(&observer, event).await.map_err(|error| error.to_string()) }

@@ -6,13 +6,14 @@ use crate::plumbing::filter::{Filter, InvalidFilter};
 /// A row wants a task.
 pub const LAUNCHER: [&str; 1] = [r#"{"dynamodb": {"NewImage": {"wants": {"S": ["task"]}}}}"#];
 
-/// A row wants its task stopped, a live row was removed, or a live row ended.
-pub const REAPER: [&str; 2] = [
+/// A row wants its task stopped, a live row was removed, a live row ended, or a sandbox runs.
+pub const REAPER: [&str; 3] = [
     r#"{"dynamodb": {"NewImage": {"wants": {"S": ["stop"]}, "task_arn": {"S": [{"exists": true}]}}}}"#,
     r#"{"dynamodb": {
         "OldImage": {"live": {"S": [{"exists": true}]}},
         "NewImage": {"live": {"S": [{"exists": false}]}}
     }}"#,
+    r#"{"dynamodb": {"OldImage": {"state": {"S": ["provisioning"]}}, "NewImage": {"state": {"S": ["running"]}}}}"#,
 ];
 
 pub(super) fn read(patterns: &[&str]) -> Result<Vec<Filter>, InvalidFilter> {
