@@ -1,6 +1,6 @@
 //! The simulator: what it finds, and that it can be relied on.
 
-use std::{collections::BTreeSet, thread};
+use std::{collections::BTreeSet, process::Command, thread};
 
 use modbox_tests::sim::{self, Mutant, Plan};
 
@@ -13,6 +13,17 @@ fn the_same_seed_is_the_same_run_byte_for_byte() {
         assert_eq!(one.trace, other.trace);
         assert_eq!(one.made, other.made);
     }
+}
+
+#[test]
+fn the_first_run_of_a_process_is_as_every_later_one() {
+    let later = [1, 2].map(|seed| sim::run(&Plan::seed(seed), None)).into_iter().last().unwrap();
+    let first = Command::new(env!("CARGO_BIN_EXE_prove")).args(["--seed", "2"]).output().unwrap();
+    let first = String::from_utf8(first.stdout).unwrap();
+    assert_eq!(
+        first.strip_suffix(&format!("\nnothing is wrong: {} decisions\n", later.made.len())),
+        Some(&*later.trace)
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     panic::{self, AssertUnwindSafe},
     sync::{
-        Arc, Mutex, Once, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -61,13 +61,6 @@ const RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Runs the plan, on a cloud with this bug if any, and tells what came of it.
 pub fn run(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
-    // What the AWS SDK makes once in a process draws from the generator of whichever run comes first: none that counts.
-    static FIRST: Once = Once::new();
-    FIRST.call_once(|| drop(attempt(&Plan::seed(0), None)));
-    attempt(plan, mutant)
-}
-
-fn attempt(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime of one thread can be made");
     // The AWS SDK draws its jitter and its request tokens from here.
@@ -86,9 +79,11 @@ fn attempt(plan: &Plan, mutant: Option<Mutant>) -> Outcome {
 }
 
 async fn simulate(seed: u64, choices: Choices, mutant: Option<Mutant>) -> Outcome {
-    let world = Simulation::start(seed, choices, mutant).await;
-    let checks = world.network.checks.clone();
-    let _log = log::watched(move |line| checks.readable("the log", line));
+    let checks = Checks::default();
+    let log = checks.clone();
+    // Before the first call: while nobody in the process has ever listened, a span of the AWS SDK draws an id for itself.
+    let _log = log::watched(move |line| log.readable("the log", line));
+    let world = Simulation::start(seed, choices, checks, mutant).await;
     world.play().await;
     world.outcome()
 }
@@ -103,12 +98,12 @@ struct Simulation {
 }
 
 impl Simulation {
-    async fn start(seed: u64, choices: Choices, mutant: Option<Mutant>) -> Self {
+    async fn start(seed: u64, choices: Choices, checks: Checks, mutant: Option<Mutant>) -> Self {
         let clock = Arc::new(TestClock::start());
         let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(seed));
         let network = Arc::new(Network {
             choices,
-            checks: Checks::default(),
+            checks,
             trace: Trace::default(),
             clock: Arc::clone(&clock),
             indexes: Indexes::default(),
