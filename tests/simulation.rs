@@ -44,6 +44,14 @@ fn nothing_is_wrong_in_some_seeds() {
     }
 }
 
+/// The api hangs while a sidecar asks it, shortly before the deadline.
+#[test]
+fn a_question_without_an_answer_makes_no_task_late() {
+    let plan = "1795434066,op03=1,op03.after=1,op03.name=1,op04=1,op10=3,op11=2,op11.gap=3,op11.name=1,schedule.out=1,\
+                task1.exit=1,task4.ask6/1=7,task4.ask6/3~=3,task4.sigterm=1";
+    assert_eq!(sim::run(&plan.parse().unwrap(), None).violation, None);
+}
+
 #[test]
 fn a_clean_run_of_each_use_case_is_as_it_must_be() {
     let points = sim::points();
