@@ -73,25 +73,35 @@ async fn an_end_that_nobody_asked_for_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_that_is_down_holds_no_launch_and_no_stop_up_and_loses_no_event() {
+    without_a_bus(Fault::down()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_does_a_bus_that_hangs() {
+    without_a_bus(Fault::Hangs).await;
+}
+
+async fn without_a_bus(fault: Fault) {
     let world = World::start().await;
     let ann = world.user("ann").await;
-    world.faults.set(|call| if call.operation == "PutEvents" { Fault::down() } else { Fault::None });
+    world.faults.set(move |call| if call.operation == "PutEvents" { fault.clone() } else { Fault::None });
     // More than there are shards, so that some stand behind others.
     let mut ids = Vec::new();
     for _ in 0..20 {
         ids.push(create_with(&ann, json!({})).await);
     }
-    world.pass(Duration::from_secs(10)).await;
-    assert_eq!(world.engine.running().len(), 20);
+    world.pass(Duration::from_secs(3)).await;
+    assert_eq!(world.engine.running().len(), 20, "a launch waits for the bus");
     for id in &ids {
         ann.delete(&format!("/sandboxes/{id}")).await.expect(200);
     }
-    world.pass(Duration::from_secs(10)).await;
+    world.pass(Duration::from_secs(5)).await;
     assert!(world.engine.running().is_empty(), "a stop waits for the bus");
+    world.pass(Duration::from_secs(5)).await;
     assert!(world.events().is_empty());
     let kept: Vec<String> = world.dead_letters().into_iter().map(|letter| letter.body).collect();
     for id in &ids {
-        for moment in ["Sandbox Accepted", "Sandbox Ended"] {
+        for moment in ["Sandbox Accepted", "Sandbox Running", "Sandbox Ended"] {
             assert!(
                 kept.iter().any(|body| body.contains(id) && body.contains(moment)),
                 "{moment} of {id} is lost"

@@ -88,19 +88,23 @@ impl Connection {
         self.region.as_ref()
     }
 
-    /// A call is given up soon enough that its function can still say so.
-    fn timeouts() -> TimeoutConfig {
+    fn timeouts(patience: Duration) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(3))
-            .operation_timeout(Duration::from_secs(8))
+            .operation_timeout(patience)
             .build()
     }
 }
 
+/// A call is given up soon enough that its function can still say so.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// What a bus that hangs has not taken by then is kept elsewhere, soon enough for a whole batch of the stream.
+const WITH_THE_BUS: Duration = Duration::from_secs(2);
+
 /// The services' `Config` types are one shape without one trait.
 macro_rules! client {
-    ($name:ident, $service:ident) => {
+    ($name:ident, $service:ident, $patience:expr) => {
         pub(crate) fn $name(&self) -> $service::Client {
             let mut config = $service::Config::builder()
                 .behavior_version(BehaviorVersion::latest())
@@ -110,7 +114,7 @@ macro_rules! client {
                 // A budget of retries for this client alone: by default the whole process shares one per service.
                 .retry_partition(RetryPartition::custom(stringify!($name)).build())
                 .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
-                .timeout_config(Self::timeouts());
+                .timeout_config(Self::timeouts($patience));
             config.set_endpoint_url(self.endpoints.$name.clone());
             $service::Client::from_conf(config.build())
         }
@@ -118,11 +122,11 @@ macro_rules! client {
 }
 
 impl Connection {
-    client!(dynamodb, aws_sdk_dynamodb);
-    client!(ecs, aws_sdk_ecs);
-    client!(eventbridge, aws_sdk_eventbridge);
-    client!(sqs, aws_sdk_sqs);
-    client!(cloudwatchlogs, aws_sdk_cloudwatchlogs);
+    client!(dynamodb, aws_sdk_dynamodb, PATIENCE);
+    client!(ecs, aws_sdk_ecs, PATIENCE);
+    client!(eventbridge, aws_sdk_eventbridge, WITH_THE_BUS);
+    client!(sqs, aws_sdk_sqs, PATIENCE);
+    client!(cloudwatchlogs, aws_sdk_cloudwatchlogs, PATIENCE);
 }
 
 impl Endpoints {
