@@ -158,7 +158,9 @@ impl Deliveries {
 
     fn push(&self, lanes: &[Arc<Lane>], record: &Arc<StreamRecord>) {
         let Some(first) = lanes.first() else { return };
-        if first.mapping.name == "reaper" && self.network.tampering.is(Mutant::StopsUndelivered) {
+        let undelivered = self.network.tampering.is(Mutant::StopsUndelivered)
+            || (self.network.tampering.is(Mutant::StartsUndelivered) && begins(&record.event));
+        if first.mapping.name == "reaper" && undelivered {
             return;
         }
         if first.mapping.wants(record)
@@ -339,4 +341,10 @@ impl Lane {
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<StreamRecord>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a sandbox runs by this change.
+fn begins(event: &Value) -> bool {
+    let state = |image: &str| event["dynamodb"][image]["state"]["S"].as_str();
+    (state("OldImage"), state("NewImage")) == (Some("provisioning"), Some("running"))
 }

@@ -52,6 +52,8 @@ mutants! {
     FailureAcknowledged,
     /// The stream does not reach the reaper.
     StopsUndelivered,
+    /// The stream does not tell the reaper what begins to run.
+    StartsUndelivered,
     /// ECS's events do not reach the observer.
     EventsDropped,
     /// A create does not write its Idempotency-Key.
