@@ -153,6 +153,34 @@ async fn a_live_row_that_was_removed_is_written_back_as_ended_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn that_a_sandbox_began_is_told_by_its_record_alone() {
+    let world = World::start().await;
+    let began = event("reaper/running");
+    assert_eq!(Functions::of(&world).reaper(doubled(began)).await, nothing_again());
+    assert!(world.items().is_empty());
+    let told: Vec<_> =
+        world.events().iter().map(|event| (event["detail-type"].clone(), event["detail"].clone())).collect();
+    assert_eq!(told.len(), 2, "each delivery tells it");
+    for (kind, detail) in told {
+        assert_eq!(
+            (&kind, &detail["id"], &detail["version"]),
+            (&json!("Sandbox Running"), &json!(ID), &json!(2))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_beginning_that_cannot_be_read_goes_to_the_dead_letters() {
+    let world = World::start().await;
+    let mut began = event("reaper/running");
+    began["Records"][0]["dynamodb"]["NewImage"].as_object_mut().unwrap().remove("version");
+    assert_eq!(Functions::of(&world).reaper(began).await, nothing_again());
+    let letters = world.dead_letters();
+    let letter: Value = serde_json::from_str(&letters[0].body).unwrap();
+    assert_eq!((letters.len(), &letter["key"]), (1, &json!(format!("SANDBOX#{ID}"))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_removed_row_that_cannot_be_read_goes_to_the_dead_letters_and_holds_nobody_up() {
     let world = World::start().await;
     let mut batch = event("reaper/removed-damaged");
