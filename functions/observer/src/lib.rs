@@ -18,7 +18,7 @@ pub async fn set_up(env: &Environment<'_>, aws: &Connection) -> Result<Observer,
     Ok(Observer::new(env.control(aws).await?, env.stack()?))
 }
 
-/// Handles one ECS Task State Change. An error has EventBridge deliver it again.
+/// Handles one ECS Task State Change. An error has Lambda deliver it again.
 pub async fn handler(observer: &Observer, event: Value) -> Result<Value, Error> {
     match task_state_change(&event) {
         Some(observed) => observer.observe(&observed).await?,

@@ -1,4 +1,4 @@
-//! The `reaper` function: stops what is over, and on the schedule finds what nobody spoke of.
+//! The `reaper` function: stops what is over, tells what runs and what ended, and on the schedule finds what nobody spoke of.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Reap: StopTask for what is over, whoever ended it.
+//! Reap: StopTask for what is over, whoever ended it; and the bus, for what runs and what ended.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{Control, Error, batch::batch};
 
-/// What the `reaper` function does: it stops, expires and touches; it starts nothing.
+/// What the `reaper` function does: it stops, expires, touches and tells; it starts nothing.
 #[derive(Clone, Debug)]
 pub struct Reaper {
     pub(crate) control: Control,
@@ -49,9 +49,10 @@ impl Reaper {
         self.control.now()
     }
 
-    /// Does what the record asks for as of now. Idempotent: a redelivery finds what was done.
+    /// Does what the record asks for as of now; a redelivery finds what was done, but for the bus, which is told at least
+    /// once.
     pub async fn reap(&self, record: &Record) -> Result<(), Error> {
-        // As the record says it, since the row may be further by now, or gone.
+        // As it was then, since the row may be further by now, or gone.
         if let Some(began) = record.began_row() {
             return Ok(self.bus.publish(&began?.sandbox, &Moment::Running).await?);
         }

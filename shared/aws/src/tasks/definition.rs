@@ -142,8 +142,8 @@ impl Launches {
         }
     }
 
-    /// Registers it and answers its ARN. Registering twice makes two revisions, each as good as the other; at once, ECS
-    /// takes one, and the others are to come again.
+    /// Registers it and answers its ARN. Registering twice makes two revisions, each as good as the other; of several at the
+    /// same moment ECS takes one, and answers the others "later".
     pub async fn register(&self, definition: &Definition) -> Result<String, Error> {
         let answer = self
             .tasks
