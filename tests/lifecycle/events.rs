@@ -41,7 +41,20 @@ async fn a_life_is_told_in_three_events() {
     world.settle().await;
     assert_eq!(moments(&world, &id), whole_life());
     let ended = world.events().into_iter().rfind(|event| event["detail"]["id"] == *id).unwrap();
-    assert_eq!(ended["detail"]["reason"], "requested");
+    let sandbox = world.row(&id).await.sandbox;
+    let detail = json!({
+        "id": id,
+        "incarnation": 1,
+        "version": 3,
+        "name": "web",
+        "owner": "ann",
+        "image": sandbox.spec.image,
+        "created_at_ms": sandbox.created_at.millis(),
+        "expires_at_ms": null,
+        "ended_at_ms": sandbox.end(world.now()).unwrap().at.millis(),
+        "reason": "requested",
+    });
+    assert_eq!(ended["detail"], detail);
 }
 
 /// The `ready` sidecar says first that it runs, and its owner may have ended it before ECS says so.
