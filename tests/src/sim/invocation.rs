@@ -3,12 +3,13 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
 use modbox_sandbox::{Clock, Timestamp};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::TestClock;
@@ -27,6 +28,8 @@ pub struct Invocation {
     calls: AtomicU32,
     /// AWS is out of order for it from now on.
     cut_off: AtomicBool,
+    /// The sandbox about which every call is throttled.
+    hot: OnceLock<String>,
     killed: AtomicBool,
     kill: Notify,
 }
@@ -35,7 +38,7 @@ impl Invocation {
     pub fn new(name: String, skew: i64) -> Arc<Self> {
         let (calls, kill) = (AtomicU32::new(0), Notify::new());
         let (cut_off, killed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { name, skew, calls, cut_off, killed, kill })
+        Arc::new(Self { name, skew, calls, cut_off, hot: OnceLock::new(), killed, kill })
     }
 
     /// The one whose code runs.
@@ -65,6 +68,17 @@ impl Invocation {
 
     pub fn is_cut_off(&self) -> bool {
         self.cut_off.load(Ordering::Relaxed)
+    }
+
+    /// Has each further call of it about that sandbox throttled.
+    pub fn heat(&self, sandbox: Option<String>) {
+        if let Some(sandbox) = sandbox {
+            self.hot.get_or_init(|| sandbox);
+        }
+    }
+
+    pub fn is_hot(&self, body: &Value) -> bool {
+        self.hot.get().is_some_and(|sandbox| body.to_string().contains(sandbox))
     }
 
     /// Runs what AWS does on behalf of whoever calls: by the true clock.

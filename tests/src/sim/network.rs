@@ -16,7 +16,7 @@ use modbox_local::{
     dynamo::Dynamo,
     ecs::Ecs,
 };
-use modbox_sandbox::{Clock as _, Timestamp};
+use modbox_sandbox::{Clock as _, SandboxId, Timestamp};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -44,6 +44,8 @@ pub enum Fate {
     /// It is done, its answer is lost, and no further call of this invocation is done.
     LostAndOutage,
     Throttled,
+    /// It is throttled, and so is every further call of this invocation about the same sandbox, and of no other.
+    Hot,
     /// It is not done: somebody else's transaction holds the item.
     Conflict,
     /// ECS has no room now.
@@ -62,7 +64,7 @@ pub enum Fate {
 
 impl Fate {
     /// In the order in which decisions name them, from 1 on, with how likely each is among the faults.
-    pub const AWS: [(Self, u32); 7] = [
+    pub const AWS: [(Self, u32); 8] = [
         (Self::Down, 4),
         (Self::Lost, 4),
         (Self::Outage, 2),
@@ -70,6 +72,7 @@ impl Fate {
         (Self::Throttled, 3),
         (Self::Conflict, 3),
         (Self::Ghost, 2),
+        (Self::Hot, 4),
     ];
     pub const KILL: [(Self, u32); 2] = [(Self::KilledBefore, 1), (Self::KilledAfter, 2)];
 
@@ -200,6 +203,10 @@ impl Wire {
                 perform.map(|_| refused()).await
             }
             Fate::Throttled => Err(throttled(&operation)),
+            Fate::Hot => {
+                invocation.heat(about(&body));
+                Err(throttled(&operation))
+            }
             Fate::Conflict => Err(conflict(&operation, &body)),
             Fate::Capacity => no_room(&body),
             Fate::Ghost => {
@@ -280,6 +287,9 @@ impl Network {
         if invocation.is_cut_off() {
             return Fate::Down;
         }
+        if invocation.is_hot(&call.body) {
+            return Fate::Throttled;
+        }
         let kill = Fate::KILL.map(|(_, weight)| weight);
         if let Some(fate) = Fate::of(&Fate::KILL, self.decide(Kind::Kill, &format!("{name}!"), &kill, FELT)) {
             return fate;
@@ -328,6 +338,13 @@ impl Network {
             _ => answer,
         }
     }
+}
+
+/// The sandbox that a call is about: the first id in it.
+fn about(body: &Value) -> Option<String> {
+    let text = body.to_string();
+    let mut words = text.split(|char: char| !char.is_ascii_hexdigit() && char != '-');
+    words.find(|word| word.parse::<SandboxId>().is_ok()).map(ToOwned::to_owned)
 }
 
 /// Whether a call can end so.
